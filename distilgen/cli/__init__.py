@@ -1,0 +1,76 @@
+"""The command line. Each command is a file of its own, imported when it is called.
+
+Exit codes: 0 fine, 1 findings or would change, 2 usage, 123 something failed; see `errors`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from distilgen import __version__, errors
+
+_COMMANDS = {
+    "scan": "Which functions can be distilled, and why not the others.",
+    "show": "One function's contract, and a row made with it.",
+    "instrument": "Record the calls of functions.",
+    "dataset": "Build training files from records.",
+    "train": "Train a student on a dataset.",
+    "evaluate": "Measure how well a student agrees with its teacher.",
+    "dispatch": "Let a model answer in the place of functions.",
+    "restore": "Give the functions back.",
+    "check": "Find where code and contracts drifted apart.",
+}
+
+
+class _Commands(click.Group):
+    """Commands by name; listing them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"distilgen.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="distilgen")
+def cli() -> None:
+    """Turn typed Python functions into small fine-tuned models, and back."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command line and exit the process with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line. Returns the exit code; messages went to standard error."""
+    try:
+        code: Any = cli.main(args=arguments, prog_name="distilgen", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return errors.USAGE
+    except click.exceptions.Abort:
+        click.echo("distilgen: stopped; what was done stays done, run the command again", err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away, and wants no more of us
+        return errors.FAILED
+    except errors.DistilgenError as error:
+        click.echo(f"distilgen: {error}", err=True)
+        return error.exit_code
+    return code if isinstance(code, int) else errors.CLEAN

@@ -1,0 +1,67 @@
+"""`distilgen dispatch`: the student answers in the place of the teachers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from distilgen import lock
+from distilgen.cli import options, report
+from distilgen.cli.selection import Selection
+from distilgen.errors import UsageError
+from distilgen.rewrite import module as modules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.option("--model", metavar="NAME", help="Who answers, for example ft:gpt-4.1-mini:acme::abc.")
+@click.option(
+    "--base-url", metavar="URL", help="An OpenAI-compatible server; default: the client's."
+)
+@click.option(
+    "--accept-contract", is_flag=True, help="Take a model that was trained for another contract."
+)
+@options.rewriting
+def command(
+    model: str | None,
+    base_url: str | None,
+    accept_contract: bool,
+    paths: tuple[Path, ...],
+    only: tuple[str, ...],
+    diff: bool,
+    check: bool,
+    dry_run: bool,
+    python: str | None,
+    folder: Path,
+) -> int:
+    """Replace the bodies of the functions at or below PATHS by calls of a model. Signature,
+    docstring, other decorators and comments stay; the bodies are kept under .distilgen/originals.
+    `distilgen restore` puts them back.
+    """
+    with options.session(folder, python) as current:
+        defaults = current.project.config.dispatch
+        chosen = model or defaults.model
+        if not chosen:
+            raise UsageError("dispatch: which model? Name it with --model")
+        known = None if accept_contract else lock.read(current.project.root).get(chosen)
+        selection = Selection(current, paths, only)
+        make = partial(
+            modules.dispatch,
+            model=chosen,
+            base_url=base_url or defaults.base_url,
+            trained_for=known.contract if known else None,
+            refused=selection.skipped,
+        )
+        return report.finish(
+            current,
+            selection.plans(make),
+            verb="dispatched",
+            diff=diff,
+            check=check,
+            dry_run=dry_run,
+            skipped=selection.skipped,
+        )

@@ -1,0 +1,43 @@
+"""`distilgen instrument`: every call of the teachers leaves a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from distilgen.cli import options, report
+from distilgen.cli.selection import Selection
+from distilgen.rewrite import module as modules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@options.rewriting
+def command(
+    paths: tuple[Path, ...],
+    only: tuple[str, ...],
+    diff: bool,
+    check: bool,
+    dry_run: bool,
+    python: str | None,
+    folder: Path,
+) -> int:
+    """Decorate the functions at or below PATHS that return a Pydantic type, and freeze their
+    contracts in a generated file beside each module. Run it again after a change: it brings the
+    contracts up to date. `distilgen restore` takes it all back.
+    """
+    with options.session(folder, python) as current:
+        selection = Selection(current, paths, only)
+        planned = selection.plans(modules.instrument)
+        return report.finish(
+            current,
+            planned,
+            verb="instrumented",
+            diff=diff,
+            check=check,
+            dry_run=dry_run,
+            skipped=selection.skipped,
+        )

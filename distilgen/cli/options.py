@@ -1,0 +1,112 @@
+"""Options that commands share, and the session that they open."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from distilgen.errors import CLEAN, FAILED, SourceError, UsageError
+from distilgen.project import Project, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from distilgen.contract import Contract
+
+project = click.option(
+    "--project",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="The project's folder; default: that of the nearest pyproject.toml.",
+)
+python = click.option(
+    "--python",
+    metavar="PATH",
+    help="The project's interpreter, for its packages; default: the active one.",
+)
+paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+optional_paths = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+only = click.option(
+    "--only",
+    multiple=True,
+    metavar="FUNCTION",
+    help="Only this function: its qualified name, module:name, or a glob. May be repeated.",
+)
+diff = click.option("--diff", is_flag=True, help="Show what would change; write nothing.")
+check = click.option(
+    "--check", is_flag=True, help="Exit 1 if anything would change; write nothing."
+)
+dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+records = click.option(
+    "--records",
+    metavar="FOLDER",
+    envvar="DISTILGEN_RECORDS",
+    help="Where the records are; default: the configured folder.",
+)
+
+
+@dataclass
+class Session:
+    """A command at work on a project. Problems are told as they come; the work goes on."""
+
+    folder: Path
+    failed: bool = False
+    project: Project = field(init=False)
+
+    def tell(self, error: SourceError) -> None:
+        """Say what is wrong with a file, and end with 123."""
+        self.failed = True
+        where = self.project.relative(Path(error.path))
+        place = f"{where}:{error.line}" if error.line else where
+        function = f"{error.function}: " if error.function else ""
+        click.echo(f"{place}: {function}{error.message}", err=True)
+
+    def code(self, otherwise: int = CLEAN) -> int:
+        """The exit code: 123 after a problem."""
+        return FAILED if self.failed else otherwise
+
+
+@contextmanager
+def session(folder: Path, python: str | None = None) -> Iterator[Session]:
+    """Open the project for a command. Raises ConfigError."""
+    current = Session(folder)
+    with Project.at(folder, current.tell, python) as opened:
+        current.project = opened
+        yield current
+
+
+def rewriting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The arguments and options of the commands that rewrite source."""
+    for decorate in (paths, only, diff, check, dry_run, python, project):
+        function = decorate(function)
+    return function
+
+
+def records_folder(current: Session, said: str | None) -> Path:
+    """Where the records are: as said, or as configured. Raises ConfigError."""
+    from distilgen.runtime.settings import folder_of  # noqa: PLC0415
+
+    if said:
+        return Path(folder_of(said, "--records"))
+    return current.project.root / folder_of(current.project.config.records, "records")
+
+
+def chosen_contracts(current: Session, names: Sequence[str]) -> list[Contract]:
+    """The frozen contracts of the project, all or those of the named functions. Raises UsageError
+    for a name that is not there, and where nothing is frozen.
+    """
+    contracts = list(current.project.frozen())
+    if not contracts:
+        raise UsageError("no contract is frozen; run `distilgen instrument` first")
+    chosen = []
+    for name in names:
+        found = [c for c in contracts if name in (c.function, c.function.rpartition(":")[2])]
+        if not found:
+            raise UsageError(f"{name}: {unknown(name, [c.function for c in contracts])}")
+        chosen += found
+    return chosen or contracts

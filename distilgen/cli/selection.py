@@ -1,0 +1,89 @@
+"""The candidates that a rewriting command works on, with their contracts, file by file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from distilgen.errors import NoSchemaError, SchemaError, SourceError, UsageError
+from distilgen.project import matches, unknown
+from distilgen.rewrite import module as modules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from distilgen.cli.options import Session
+    from distilgen.contract import Contract
+    from distilgen.rewrite.module import Module, Planned
+    from distilgen.source.files import SourceFile
+    from distilgen.source.functions import Surveyed
+
+
+@dataclass
+class Selection:
+    """Candidates at or below some paths, all or those named by `only`.
+
+    skipped: functions that return a Pydantic type and are left alone, by reason.
+    """
+
+    current: Session
+    paths: Sequence[Path]
+    only: Sequence[str] = ()
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def plans(
+        self, make: Callable[[Module, list[tuple[Surveyed, Contract]]], Planned]
+    ) -> list[Planned]:
+        """What `make` plans for each file with candidates. Nothing is written yet, so that a wrong
+        name in `only` changes nothing: it raises UsageError.
+        """
+        planned, named = [], set()
+        known: list[str] = []
+        for source, functions in self._files():
+            known += [item.function.qualname for item in functions]
+            chosen = [item for item in functions if not self.only or matches(item, self.only)]
+            named |= {
+                pattern for pattern in self.only for item in chosen if matches(item, [pattern])
+            }
+            for item in chosen:
+                if self.only and item.reason:
+                    self._refuse(item, item.reason)
+                elif item.reason and item.near:
+                    self.skipped[item.reason] += 1
+            try:
+                loaded = modules.load(self.current.project.root, source)
+                frozen = list(self._frozen([item for item in chosen if item.is_candidate], loaded))
+                if frozen:
+                    planned.append(make(loaded, frozen))
+            except SourceError as error:
+                self.current.tell(error)
+        absent = [pattern for pattern in self.only if pattern not in named]
+        if absent:
+            raise UsageError(f"{absent[0]}: {unknown(absent[0], known)}")
+        return planned
+
+    def _files(self) -> Iterator[tuple[SourceFile, tuple[Surveyed, ...]]]:
+        for surveys in self.current.project.survey(self.paths):
+            yield surveys.source, surveys.functions
+
+    def _frozen(
+        self, candidates: list[Surveyed], loaded: Module
+    ) -> Iterator[tuple[Surveyed, Contract]]:
+        for item in candidates:
+            try:
+                yield item, self.current.project.freeze(item)
+            except NoSchemaError as error:
+                self.skipped[str(error)] += 1
+            except SchemaError as error:
+                self._refuse(item, str(error))
+                kept = loaded.contract_of(item.function.line)
+                if kept:
+                    yield item, kept
+
+    def _refuse(self, item: Surveyed, message: str) -> None:
+        function = item.function
+        self.current.tell(
+            SourceError(item.facts.path, message, line=function.line, function=function.qualname)
+        )

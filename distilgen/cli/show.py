@@ -1,0 +1,81 @@
+"""`distilgen show`: what the student of one function sees, and must answer."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from distilgen.cli import options
+from distilgen.dataset import records as records_
+from distilgen.dataset.formats import FORMATS
+from distilgen.errors import UsageError
+from distilgen.rewrite import module as modules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distilgen.contract import Contract
+    from distilgen.source.functions import Surveyed
+
+
+@click.command()
+@click.argument("function", metavar="MODULE:FUNCTION")
+@options.records
+@options.python
+@options.project
+def command(function: str, records: str | None, python: str | None, folder: Path) -> int:
+    """Show the contract of one function: system prompt, tool schema, and a row made with it, from
+    its last record, or from the types of its parameters where it has none.
+    """
+    with options.session(folder, python) as current:
+        source, surveyed = current.project.function(function)
+        if not surveyed.is_candidate:
+            raise UsageError(f"{function}: cannot be distilled: {surveyed.reason}")
+        loaded = modules.load(current.project.root, source)
+        contract = current.project.freeze(surveyed)
+        mark = loaded.found.at(surveyed.function.line)
+        frozen = loaded.contract_of(surveyed.function.line)
+        where = f"{current.project.relative(source.path)}:{surveyed.function.line}"
+        click.echo(f"{contract.function}  {where}  {mark.state if mark else 'plain'}")
+        click.echo(f"contract {contract.fingerprint}{_drift(contract, frozen)}")
+        _section("system", contract.system_prompt)
+        _section("tool", _pretty(contract.tool))
+        place = options.records_folder(current, records)
+        _section(*_example(contract, surveyed, place))
+        return current.code()
+
+
+def _drift(contract: Contract, frozen: Contract | None) -> str:
+    if frozen is None:
+        return " (not frozen yet)"
+    if frozen.fingerprint == contract.fingerprint:
+        return ""
+    return f" (frozen: {frozen.fingerprint}; the code has changed since)"
+
+
+def _example(contract: Contract, surveyed: Surveyed, place: Path) -> tuple[str, str]:
+    last = None
+    for item in records_.read(place):
+        if isinstance(item, records_.Record) and item.contract == contract.fingerprint:
+            last = item if item.error is None and item.usable else last
+    if last:
+        row = FORMATS["openai-tools"](contract, last)
+        return f"row of record {last.id}", _pretty({"messages": row["messages"]})
+    types = {p.name: f"<{p.annotation or 'anything'}>" for p in surveyed.function.parameters}
+    given = {name: types[name] for name in contract.parameters}
+    return (
+        "messages of a call (no record yet: arguments by their types)",
+        _pretty({"messages": contract.messages(given)}),
+    )
+
+
+def _section(title: str, text: str) -> None:
+    click.echo()
+    click.secho(f"── {title}", bold=True)
+    click.echo(text)
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

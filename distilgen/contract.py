@@ -1,0 +1,108 @@
+"""The contract between a teacher and its student, and the one renderer of both sides of it.
+
+Training rows and live calls are made here and nowhere else, so that what a student is served is
+what it was trained on. The standard library only: rewritten modules import this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RESULT_KEY = "result"
+"""Where an answer that is no JSON object stands in the tool's parameters."""
+
+_PLACEHOLDER = re.compile(r"\{(arguments|call)\}")
+
+
+def canonical_json(value: Any) -> str:
+    """`value` as the one JSON text that prompts, rows and fingerprints use: compact, UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """What the student sees and must answer, frozen in a generated sidecar file.
+
+    function: `module:qualname` of the teacher.
+    fingerprint: names everything that the student sees besides the arguments, see `digest`.
+    system_prompt: the text of the system message.
+    user_message: the text of the user message; `{arguments}` stands for the arguments as a JSON
+        object, `{call}` for the call as Python would write it.
+    tool: `name`, `description` and `parameters` (JSON schema of an object), as in OpenAI's tools.
+    parameters: names of the arguments in signature order, without `self` and `cls`.
+    wraps_result: the answer is no JSON object and travels as `{"result": answer}`.
+    model, base_url: who answers when the function is dispatched; base_url None is the client's own.
+    """
+
+    function: str
+    fingerprint: str
+    system_prompt: str
+    user_message: str
+    tool: Mapping[str, Any]
+    parameters: tuple[str, ...]
+    wraps_result: bool = False
+    model: str | None = None
+    base_url: str | None = None
+
+    def digest(self) -> str:
+        """The fingerprint that this content must have: 32 hexadecimal digits of a SHA-256."""
+        seen = {"system": self.system_prompt, "user": self.user_message, "tool": self.tool}
+        text = json.dumps(seen, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def messages(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """System and user message of a call. `arguments` maps names to JSON values."""
+        return [
+            {"role": "system", "content": self.system_prompt},
+            {"role": "user", "content": self._user_text(arguments)},
+        ]
+
+    def tools(self) -> list[dict[str, Any]]:
+        """The one tool that the student must call, in the form of OpenAI's `tools`."""
+        return [{"type": "function", "function": dict(self.tool)}]
+
+    def request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What a live call sends, besides the model's name."""
+        return {
+            "messages": self.messages(arguments),
+            "tools": self.tools(),
+            "tool_choice": {"type": "function", "function": {"name": self.tool["name"]}},
+            "parallel_tool_calls": False,
+        }
+
+    def answer(self, result: Any) -> str:
+        """The text of the tool call's arguments that answers with `result`, a JSON value."""
+        return canonical_json({RESULT_KEY: result} if self.wraps_result else result)
+
+    def unwrap(self, answer: Any) -> Any:
+        """The result in a parsed answer. Raises KeyError when the wrapper is not there."""
+        if not self.wraps_result:
+            return answer
+        if not isinstance(answer, dict):
+            raise KeyError(RESULT_KEY)
+        return answer[RESULT_KEY]
+
+    def _user_text(self, arguments: Mapping[str, Any]) -> str:
+        def fill(found: re.Match[str]) -> str:
+            if found[1] == "arguments":
+                return canonical_json(dict(arguments))
+            return self._call_text(arguments)
+
+        return _PLACEHOLDER.sub(fill, self.user_message)
+
+    def _call_text(self, arguments: Mapping[str, Any]) -> str:
+        # The first argument by position and the rest by name: one text for a call, however the
+        # caller spelled it, and the one that instructor's documentation shows.
+        name = self.function.rpartition(":")[2].rpartition(".")[2]
+        values = [
+            canonical_json(value) if place == 0 else f"{key}={canonical_json(value)}"
+            for place, (key, value) in enumerate(arguments.items())
+        ]
+        return f"{name}({', '.join(values)})"

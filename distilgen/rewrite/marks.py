@@ -1,0 +1,157 @@
+"""What distilgen has put into a module: its import, its decorators, its stubs.
+
+Found in the syntax tree, not remembered, so that it is right after any edit of the user's.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+State = Literal["plain", "recorded", "dispatched"]
+
+_RECORD = "record"
+_DISPATCH = frozenset({"dispatch", "adispatch"})
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One function of ours. decorator: the node, when it is recorded; None when dispatched."""
+
+    contract: str
+    qualname: str
+    function: FunctionNode
+    decorator: ast.expr | None
+
+    @property
+    def state(self) -> State:
+        """`recorded` or `dispatched`."""
+        return "recorded" if self.decorator else "dispatched"
+
+
+@dataclass
+class Marks:
+    """Everything of ours in a module. imports: statements that import the sidecar."""
+
+    imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
+    alias: str = ""
+    functions: list[Mark] = field(default_factory=list)
+
+    def at(self, line: int) -> Mark | None:
+        """The mark on the function whose `def` is on `line`."""
+        return next((mark for mark in self.functions if mark.function.lineno == line), None)
+
+
+def sidecar_name(path: Path) -> str:
+    """The module name of a file's sidecar: `_mail_distil` for `mail.py`."""
+    return f"_{path.stem}_distil"
+
+
+def sidecar_path(path: Path) -> Path:
+    """The file of a file's sidecar."""
+    return path.with_name(f"{sidecar_name(path)}.py")
+
+
+def find(tree: ast.Module, path: Path) -> Marks:
+    """What is ours in a module's tree."""
+    marks = Marks()
+    wanted = sidecar_name(path)
+    for node in top_level(tree.body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                if alias.name.rpartition(".")[2] == wanted:
+                    marks.imports.append(node)
+                    marks.alias = alias.asname or wanted
+    if marks.imports:
+        for qualname, function in functions(tree):
+            mark = _mark(function, qualname, marks.alias)
+            if mark:
+                marks.functions.append(mark)
+    return marks
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[str, FunctionNode]]:
+    """Every function that is not inside another one, with its qualified name."""
+    yield from _functions(tree.body, "")
+
+
+def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the compound statements in it, not of definitions."""
+    for node in body:
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from top_level(
+                [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+            )
+            for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
+                yield from top_level(part.body)
+
+
+def strip(tree: ast.Module, path: Path) -> None:
+    """Take our import and our decorators out of a tree."""
+    found = find(tree, path)
+    for mark in found.functions:
+        if mark.decorator:
+            mark.function.decorator_list.remove(mark.decorator)
+    _Strip(found.imports, sidecar_name(path)).visit(tree)
+
+
+def docstring_and_rest(function: FunctionNode) -> tuple[list[ast.stmt], list[ast.stmt]]:
+    """(the docstring if there is one, the statements behind it)."""
+    has_docstring = ast.get_docstring(function, clean=False) is not None
+    return function.body[:has_docstring], function.body[has_docstring:]
+
+
+def first_line(node: ast.stmt) -> int:
+    """The line on which a statement starts, decorators included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(item.lineno for item in decorators)])
+
+
+class _Strip(ast.NodeTransformer):
+    def __init__(self, imports: list[ast.Import | ast.ImportFrom], wanted: str) -> None:
+        self.imports, self.wanted = imports, wanted
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> ast.stmt | None:
+        if node in self.imports:
+            node.names = [a for a in node.names if a.name.rpartition(".")[2] != self.wanted]
+        return node if node.names else None
+
+    visit_Import = visit_ImportFrom = _import  # noqa: N815
+
+
+def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, FunctionNode]]:
+    for node in top_level(body):
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{prefix}{node.name}", node
+
+
+def _mark(function: FunctionNode, qualname: str, alias: str) -> Mark | None:
+    for decorator in function.decorator_list:
+        name = _contract(decorator, alias, frozenset({_RECORD}))
+        if name:
+            return Mark(name, qualname, function, decorator)
+    for statement in docstring_and_rest(function)[1]:
+        for node in ast.walk(statement):
+            name = _contract(node.func, alias, _DISPATCH) if isinstance(node, ast.Call) else None
+            if name:
+                return Mark(name, qualname, function, None)
+    return None
+
+
+def _contract(node: ast.AST, alias: str, verbs: frozenset[str]) -> str | None:
+    """`reply` for the expression `_mail_distil.reply.record`."""
+    match node:
+        case ast.Attribute(
+            value=ast.Attribute(value=ast.Name(id=owner), attr=contract), attr=verb
+        ) if owner == alias and verb in verbs:
+            return contract
+    return None

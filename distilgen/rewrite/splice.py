@@ -1,0 +1,49 @@
+"""Edits at offsets of a file's text; every byte outside them stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from distilgen.source.files import SourceFile
+
+
+@dataclass(frozen=True, order=True)
+class Edit:
+    """Replace `text[start:stop]` by `replacement`; an insertion where start is stop."""
+
+    start: int
+    stop: int
+    replacement: str
+
+
+def splice(source: SourceFile, edits: Iterable[Edit]) -> bytes:
+    """The file's bytes with the edits made. Edits must not overlap.
+
+    Pieces of the original are encoded by themselves and compared with the original's bytes, so
+    that an encoding with a state cannot change what lies between two edits. Raises ValueError when
+    one would.
+    """
+    text, at, done = source.text, 0, 0
+    bom = len(source.raw) - len(text.encode(source.encoding))
+    raw, made = source.raw[bom:], [source.raw[:bom]]
+    for edit in sorted(edits):
+        if edit.start < at:
+            raise ValueError("edits overlap")
+        for piece, replacement in (
+            (text[at : edit.start], None),
+            (text[edit.start : edit.stop], edit.replacement),
+        ):
+            encoded = piece.encode(source.encoding)
+            if raw[done : done + len(encoded)] != encoded:
+                raise ValueError(f"cannot be edited in its encoding, {source.encoding}")
+            done += len(encoded)
+            made.append(encoded if replacement is None else replacement.encode(source.encoding))
+        at = edit.stop
+    rest = text[at:].encode(source.encoding)
+    if raw[done:] != rest:
+        raise ValueError(f"cannot be edited in its encoding, {source.encoding}")
+    return b"".join([*made, rest])

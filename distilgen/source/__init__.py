@@ -1,0 +1,1 @@
+"""What the code says. Reads source, never imports it and never writes."""

@@ -1,0 +1,82 @@
+"""Which module a file is, and which file a module is, as Python's import system would have it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+def import_roots(project: Path, configured: Iterable[Path] = ()) -> tuple[Path, ...]:
+    """The folders of a project that stand on `sys.path` when it runs: `src` and the project's own.
+
+    configured: what the user named instead; then nothing is guessed.
+    """
+    chosen = tuple(configured)
+    if chosen:
+        return chosen
+    source = project / "src"
+    return (source, project) if source.is_dir() else (project,)
+
+
+def name_of(path: Path, roots: Iterable[Path]) -> tuple[str, Path]:
+    """(dotted module name, its import root) of a file.
+
+    A folder with `__init__.py` belongs to its parent's package. Above the outermost one, folders
+    below an import root are namespace packages, unless a nearer folder is a root by its look: it
+    is called `src`, or a project file stands in it.
+    """
+    parts = [] if path.stem == "__init__" else [path.stem]
+    folder = path.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    known = set(roots)
+    root = folder
+    spaces: list[str] = []
+    while not _is_root(root, known):
+        spaces.insert(0, root.name)
+        if root.parent == root or not root.name.isidentifier():
+            return ".".join(parts), folder  # below no root: a script
+        root = root.parent
+    return ".".join(spaces + parts), root
+
+
+def find(name: str, roots: Iterable[Path]) -> Path | None:
+    """The file of module `name` under the first root that has it, or None.
+
+    Namespace packages have no file. Built-in and compiled modules are not found.
+    """
+    relative = name.replace(".", "/")
+    for root in roots:
+        package = root / relative / "__init__.py"
+        if package.is_file():
+            return package
+        module = root / f"{relative}.py"
+        if module.is_file():
+            return module
+    return None
+
+
+def is_namespace(name: str, roots: Iterable[Path]) -> bool:
+    """Is there a folder for `name`, without `__init__.py`, that may hold modules?"""
+    relative = name.replace(".", "/")
+    return any((root / relative).is_dir() for root in roots)
+
+
+def is_standard(name: str) -> bool:
+    """Does the module belong to Python itself?"""
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _is_root(folder: Path, known: set[Path]) -> bool:
+    return (
+        folder in known
+        or folder.name == "src"
+        or any((folder / name).is_file() for name in _PROJECT_FILES)
+    )

@@ -1,0 +1,155 @@
+"""The real Pydantic schema of a return type, without importing the project: a worker process."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from distilgen.errors import ConfigError, NoSchemaError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distilgen.source.functions import Surveyed
+
+SECONDS = 60.0
+"""How long one type may take to evaluate, imports of its packages included."""
+
+# The worker finds this package by its path, so that the project's interpreter needs none of ours
+# but pydantic, and sees none of our environment's packages.
+_START = """
+import sys, types
+package = types.ModuleType("distilgen")
+package.__path__ = [sys.argv.pop(1)]
+sys.modules["distilgen"] = package
+from distilgen.source.worker import main
+main()
+"""
+
+
+@dataclass
+class SchemaWorker:
+    """A process that evaluates return types, started at the first question. A context manager.
+
+    python: the project's interpreter. roots: its import roots. folder: where it runs.
+    """
+
+    roots: Sequence[Path]
+    folder: Path
+    python: str = sys.executable
+    seconds: float = SECONDS
+    _process: subprocess.Popen[bytes] | None = None
+    _answers: queue.SimpleQueue[bytes] = field(default_factory=queue.SimpleQueue)
+    _noise: IO[bytes] | None = None
+    _known: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def schema_of(self, function: Surveyed) -> dict[str, Any]:
+        """The JSON schema of a candidate's answer. Raises SchemaError with the reason, and
+        NoSchemaError where there can be none.
+        """
+        request = json.dumps({
+            "module": function.facts.name,
+            "path": str(function.facts.path),
+            "annotation": function.answer,
+            "classes": function.function.classes,
+            "many": function.streams,
+        })  # fmt: skip
+        if request not in self._known:
+            self._known[request] = self._ask(request)
+        answer = self._known[request]
+        if "error" in answer:
+            kind = NoSchemaError if answer["error"].get("hopeless") else SchemaError
+            raise kind(_message(answer["error"], function.answer))
+        schema: dict[str, Any] = answer["schema"]
+        return schema
+
+    def _ask(self, request: str) -> dict[str, Any]:
+        process = self._running()
+        try:
+            if process.stdin is None:
+                raise BrokenPipeError
+            process.stdin.write(request.encode() + b"\n")
+            process.stdin.flush()
+            line = self._answers.get(timeout=self.seconds)
+        except queue.Empty:
+            self._stop()
+            return {"error": {"message": f"evaluating it took over {self.seconds:g} seconds"}}
+        except OSError:
+            line = b""
+        if not line:
+            return {"error": {"message": f"evaluating it ended the process{self._last_words()}"}}
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._noise = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_stop`
+            package = str(Path(__file__).resolve().parent.parent)
+            try:
+                self._process = subprocess.Popen(
+                    [self.python, "-P", "-c", _START, package, *map(str, self.roots)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._noise,
+                    cwd=self.folder,
+                    env={**os.environ, "PYTHONHASHSEED": "0"},
+                )
+            except OSError as error:
+                raise ConfigError(f"cannot run the interpreter {self.python}: {error}") from error
+            self._answers = queue.SimpleQueue()
+            threading.Thread(
+                target=_pump, args=(self._process.stdout, self._answers), daemon=True
+            ).start()
+        return self._process
+
+    def _last_words(self) -> str:
+        """Why the worker died, from its standard error; it is started anew at the next question."""
+        if self._process:
+            self._process.wait()
+        text = ""
+        if self._noise:
+            self._noise.seek(0)
+            lines = self._noise.read().decode(errors="replace").strip().splitlines()
+            text = f": {lines[-1]}" if lines else ""
+        self._stop()
+        return text
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream:
+                    stream.close()
+        if self._noise:
+            self._noise.close()
+            self._noise = None
+
+
+def _pump(stream: IO[bytes] | None, answers: queue.SimpleQueue[bytes]) -> None:
+    try:
+        for line in stream or ():
+            answers.put(line)
+    except (OSError, ValueError):
+        pass  # closed by `_stop`
+    answers.put(b"")
+
+
+def _message(error: dict[str, Any], annotation: str) -> str:
+    where = f" ({error['path']}:{error['line']})" if "path" in error else ""
+    return f"no schema for {annotation}: {error['message']}{where}"

@@ -1,0 +1,1 @@
+"""A shop that follows up on its sales calls."""
