@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,7 @@ def _tool(function: Surveyed, schema: dict[str, Any]) -> tuple[dict[str, Any], b
     """(the tool, whether the answer is wrapped). The title and description of the schema become
     the tool's; everything else is Pydantic's own.
     """
+    schema = _finite(schema)
     root = _root(schema)
     parameters = dict(root)
     wraps = root.get("type") != "object"
@@ -136,6 +138,21 @@ def _tool(function: Surveyed, schema: dict[str, Any]) -> tuple[dict[str, Any], b
         }
     name = _NOT_IN_NAMES.sub("_", title).strip("_")[:_NAME_LENGTH] or "answer"
     return {"name": name, "description": description, "parameters": parameters}, wraps
+
+
+def _finite(value: Any) -> Any:
+    """The schema without its infinities and NaNs, for which JSON has no word: they are defaults
+    and bounds, which Pydantic knows without the student's help.
+    """
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items() if not _is_infinite(item)}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_infinite(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_is_infinite(item) for item in value)
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _root(schema: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from distilgen import config
 from distilgen.errors import ConfigError, SourceError, UsageError
-from distilgen.rewrite import contracts_file
+from distilgen.rewrite import contracts_file, marks, originals
 from distilgen.source import files, modules
 from distilgen.source.functions import Surveyed, survey
 from distilgen.source.resolve import Index, Resolver
@@ -111,23 +111,23 @@ class Project:
             found.append(absolute)
         return found
 
-    def sources(self, paths: Iterable[Path], containing: str) -> Iterator[SourceFile]:
+    def sources(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[SourceFile]:
         """Every source file at or below the paths that parses; the others are told.
 
-        containing: files without this text are passed over unparsed.
+        ours: only those that distilgen has rewritten, or left a sidecar or removed bodies of.
         """
         for path in files.walk(self.targets(paths), wanted=self._takes, missing=self.told):
             try:
                 source = files.read(path)
-                if containing in source.text:
+                if not ours or self._is_ours(source):
                     source.tree  # noqa: B018 - it parses, or is told
                     yield source
             except SourceError as error:
                 self.told(error)
 
-    def survey(self, paths: Iterable[Path], containing: str = "") -> Iterator[Surveys]:
+    def survey(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[Surveys]:
         """As `sources`, with the functions of each file."""
-        for source in self.sources(paths, containing):
+        for source in self.sources(paths, ours=ours):
             facts = self.resolver.index.of_file(source)
             yield Surveys(source, tuple(survey(facts, self.resolver)))
 
@@ -168,6 +168,14 @@ class Project:
         """A path as messages show it: from the project's folder, with slashes."""
         return (
             path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        )
+
+    def _is_ours(self, source: SourceFile) -> bool:
+        """May a module be rewritten, or its rewriting have been stopped half way?"""
+        return (
+            marks.sidecar_name(source.path) in source.text
+            or marks.sidecar_path(source.path).exists()
+            or originals.path_for(self.root, source.path).exists()
         )
 
     def _takes(self, path: Path) -> bool:

@@ -56,6 +56,8 @@ def prompt_template(name: str, project: Path) -> jinja2.Template:
     except OSError:
         ours = ", ".join(sorted(path.stem for path in own.parent.glob("*.jinja")))
         raise ConfigError(f"prompt: no file {project / name}, and none of ours: {ours}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"prompt: {project / name} is not UTF-8") from error
     except jinja2.TemplateSyntaxError as error:
         raise ConfigError(f"prompt: {name}:{error.lineno}: {error.message}") from error
     absent = {SYSTEM, USER} - set(template.blocks)
@@ -68,5 +70,5 @@ def render_block(template: jinja2.Template, block: str, values: Mapping[str, obj
     """The text of one block of a template. Raises ConfigError when it names what is not there."""
     try:
         return "".join(template.blocks[block](template.new_context(dict(values)))).strip("\n")
-    except jinja2.TemplateError as error:
-        raise ConfigError(f"prompt: block {block}: {error}") from error
+    except Exception as error:  # the template's author may compute, and get it wrong
+        raise ConfigError(f"prompt: block {block}: {type(error).__name__}: {error}") from error

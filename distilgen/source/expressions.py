@@ -11,6 +11,8 @@ _METADATA = {"Literal": 0, "Annotated": 1}
 
 def parse(text: str) -> ast.expr:
     """The expression in an annotation's source text, which may span lines. Raises SyntaxError."""
+    if text.startswith("*"):  # of `*args: *Ts`, and of bases
+        return ast.Starred(parse(text[1:]), ast.Load())
     return ast.parse(f"({text}\n)", mode="eval").body
 
 

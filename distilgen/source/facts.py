@@ -6,6 +6,7 @@ Facts are plain data. Expressions are kept as their source text; `resolve` parse
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 ParameterKind = Literal["positional_only", "plain", "variadic", "keyword_only", "keywords"]
 
-SKIP_COMMENT = "# distilgen: skip"
+_SKIP = re.compile(r"#\s*distilgen:\s*skip\b(?![\"'])")  # a quote ends a string, not a comment
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class Facts:
     @property
     def package(self) -> str:
         """The package that relative imports start from."""
+        if self.name == "__init__":  # an import root, whose files stand in no package
+            return ""
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
@@ -279,7 +282,7 @@ class _Reader:
         start = self.source.line_start(node.lineno)
         first = node.body[0].lineno
         stop = self.source.line_start(max(first, node.lineno + 1))
-        return SKIP_COMMENT in self.source.text[start:stop]
+        return _SKIP.search(self.source.text, start, stop) is not None
 
 
 def _with(place: _Place, *, typing_only: bool) -> _Place:
@@ -318,18 +321,27 @@ def _is_main_guard(node: ast.stmt) -> bool:
 
 
 def _exported(tree: ast.Module) -> tuple[str, ...] | None:
+    exported: tuple[str, ...] | None = None
     for node in tree.body:
-        if (
-            isinstance(node, ast.Assign)
-            and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets)
-            and isinstance(node.value, ast.List | ast.Tuple)
-        ):
-            return tuple(
-                item.value
-                for item in node.value.elts
-                if isinstance(item, ast.Constant) and isinstance(item.value, str)
-            )
-    return None
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                exported = _strings(value)
+            case ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value):
+                exported = _strings(value)
+            case (
+                ast.AugAssign(target=ast.Name(id="__all__"))
+                | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__"))))
+            ):
+                return None  # computed
+    return exported
+
+
+def _strings(node: ast.expr) -> tuple[str, ...] | None:
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    items = [item.value for item in node.elts if isinstance(item, ast.Constant)]
+    names = tuple(item for item in items if isinstance(item, str))
+    return names if len(names) == len(node.elts) else None
 
 
 def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -28,6 +28,7 @@ SIDECAR = re.compile(r"_.+_distil\.py")
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
+_ASCII = bytes(byte if byte < 128 else ord("?") for byte in range(256))
 
 
 @dataclass(frozen=True)
@@ -90,28 +91,36 @@ def read(path: Path) -> SourceFile:
 
 def decode(raw: bytes, path: Path) -> SourceFile:
     """The text in `raw`, by PEP 263. Raises SourceError when the bytes are not in that encoding."""
+    body = raw.removeprefix(_BOM)
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(raw).readline)
-        body = raw.removeprefix(_BOM)
-        encoding = "utf-8" if encoding == "utf-8-sig" else encoding
+        encoding = _encoding_of(raw)
         text = body.decode(encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        reason = (
-            f"byte {error.start} is not {error.encoding}"
-            if isinstance(error, UnicodeDecodeError)
-            else str(error)
-        )
-        line = (
-            raw[: error.start].count(b"\n") + 1 if isinstance(error, UnicodeDecodeError) else None
-        )
-        raise SourceError(
-            path,
-            f"cannot be decoded: {reason}; declare its encoding or save it as UTF-8",
-            line=line,
-        ) from error
-    if text.encode(encoding) != body:
+        lossless = text.encode(encoding) == body
+    except UnicodeDecodeError as error:
+        line = len(_NEWLINE.findall(body[: error.start].decode("latin-1"))) + 1
+        reason = f"byte {body[error.start]:#04x} is not {error.encoding}"
+        raise _undecodable(path, reason, line) from error
+    except (SyntaxError, UnicodeError, LookupError) as error:
+        raise _undecodable(path, str(error)) from error
+    if not lossless:
         raise SourceError(path, f"does not survive decoding and encoding as {encoding}")
     return SourceFile(path, raw, text, encoding)
+
+
+def _encoding_of(raw: bytes) -> str:
+    """What the byte order mark and the cookie say. Raises SyntaxError.
+
+    The cookie is looked for in ASCII, as Python itself does: its own line may hold other bytes.
+    """
+    bom = _BOM if raw.startswith(_BOM) else b""
+    text = bom + raw.removeprefix(bom).translate(_ASCII)
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
+    return "utf-8" if encoding == "utf-8-sig" else encoding
+
+
+def _undecodable(path: Path, reason: str, line: int | None = None) -> SourceError:
+    advice = "declare its encoding or save it as UTF-8"
+    return SourceError(path, f"cannot be decoded: {reason}; {advice}", line=line)
 
 
 def parse(raw: bytes, path: Path) -> ast.Module:
@@ -136,6 +145,7 @@ def walk(
 
     wanted: tells of a file or folder whether the configuration takes it.
     missing: is told of targets and links that lead nowhere; the walk goes on.
+    Stubs for type checkers, `.pyi`, hold no code and are passed over, even when they are targets.
     Links to folders are not entered; a link to a file stands for the file, unless that was seen.
     """
     seen: set[Path] = set()
@@ -152,7 +162,7 @@ def _below(
 ) -> Iterator[Path]:
     if not target.is_dir():
         if target.is_file():
-            if wanted(target):
+            if wanted(target) and target.suffix != ".pyi":
                 yield target
         else:
             missing(SourceError(target, _why_unreadable(target, None)))

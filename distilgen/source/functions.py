@@ -80,6 +80,10 @@ def _survey(facts: Facts, function: Function, resolver: Resolver) -> Surveyed:
     ):
         node = stream
     answer = ast.unparse(node)
+    variable = _type_parameter(node, function)
+    if variable:
+        reason = f"returns the type variable {variable}"
+        return Surveyed(facts, function, answer, reason=reason)
     verdict = resolver.classify(answer, facts, function.classes)
     if verdict.kind == "plain":
         return Surveyed(facts, function, answer, reason=f"returns {ast.unparse(node)}")
@@ -135,6 +139,12 @@ def _says_protocol(base: str) -> bool:
 
 def _is_mangled(name: str) -> bool:
     return name.startswith("__") and not name.endswith("__")
+
+
+def _type_parameter(node: ast.expr, function: Function) -> str:
+    """The function's own type parameter, `def f[T]`, that an annotation names; else empty."""
+    names = (found.id for found in ast.walk(node) if isinstance(found, ast.Name))
+    return next((name for name in names if name in function.type_parameters), "")
 
 
 def _head(node: ast.expr) -> ast.expr:

@@ -29,14 +29,16 @@ def name_of(path: Path, roots: Iterable[Path]) -> tuple[str, Path]:
 
     A folder with `__init__.py` belongs to its parent's package. Above the outermost one, folders
     below an import root are namespace packages, unless a nearer folder is a root by its look: it
-    is called `src`, or a project file stands in it.
+    is called `src`, or a project file stands in it. An import root is itself no package, whatever
+    stands in it: the name of a checkout's folder is no part of any module's name.
     """
+    known = set(roots)
     parts = [] if path.stem == "__init__" else [path.stem]
     folder = path.parent
-    while (folder / "__init__.py").is_file():
+    while folder not in known and folder.name.isidentifier() and (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    known = set(roots)
+    parts = parts or ["__init__"]
     root = folder
     spaces: list[str] = []
     while not _is_root(root, known):
@@ -52,8 +54,8 @@ def find(name: str, roots: Iterable[Path]) -> Path | None:
 
     Namespace packages have no file. Built-in and compiled modules are not found.
     """
-    relative = name.replace(".", "/")
-    for root in roots:
+    relative = _relative(name)
+    for root in roots if relative else ():
         package = root / relative / "__init__.py"
         if package.is_file():
             return package
@@ -65,13 +67,19 @@ def find(name: str, roots: Iterable[Path]) -> Path | None:
 
 def is_namespace(name: str, roots: Iterable[Path]) -> bool:
     """Is there a folder for `name`, without `__init__.py`, that may hold modules?"""
-    relative = name.replace(".", "/")
-    return any((root / relative).is_dir() for root in roots)
+    relative = _relative(name)
+    return bool(relative) and any((root / relative).is_dir() for root in roots)
 
 
 def is_standard(name: str) -> bool:
     """Does the module belong to Python itself?"""
     return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _relative(name: str) -> str:
+    """The path of module `name` below its root, without suffix; empty for what is no name."""
+    parts = name.split(".")
+    return "" if "" in parts or "/" in name else "/".join(parts)
 
 
 def _is_root(folder: Path, known: set[Path]) -> bool:

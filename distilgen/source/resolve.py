@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+_ROOT_MODELS = frozenset({"pydantic.RootModel", "pydantic.root_model.RootModel"})
 _MODELS = frozenset({
     "pydantic.BaseModel",
     "pydantic.main.BaseModel",
-    "pydantic.RootModel",
-    "pydantic.root_model.RootModel",
+    *_ROOT_MODELS,
     "pydantic_settings.BaseSettings",
     "pydantic_settings.main.BaseSettings",
     "sqlmodel.SQLModel",
@@ -95,6 +95,7 @@ class Index:
     roots: tuple[Path, ...]
     environment: tuple[Path, ...] = ()
     _facts: dict[str, Facts | None] = field(default_factory=dict)
+    _beside: dict[tuple[Path, str], Facts | None] = field(default_factory=dict)
 
     def of_file(self, source: files.SourceFile) -> Facts:
         """The facts of a file. Raises SourceError when it does not parse."""
@@ -115,7 +116,9 @@ class Index:
             self._facts[name] = self._read(name, (*self.roots, *self.environment))
         found = self._facts[name]
         if found is None and near is not None:
-            return self._read(name, (near,))
+            if (near, name) not in self._beside:
+                self._beside[near, name] = self._read(name, (near,))
+            return self._beside[near, name]
         return found
 
     def is_folder(self, name: str) -> bool:
@@ -135,7 +138,7 @@ class Resolver:
     """Follows names through an index."""
 
     index: Index
-    _classes: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    _classes: dict[tuple[Path, str, int], Verdict] = field(default_factory=dict)
 
     def classify(self, text: str, facts: Facts, classes: tuple[str, ...] = ()) -> Verdict:
         """What the annotation `text`, written in `facts` inside `classes`, holds."""
@@ -198,7 +201,11 @@ class Resolver:
         self, wanted: Import, facts: Facts, seen: frozenset[tuple[str, str]]
     ) -> Iterator[Definition]:
         module = absolute(wanted, facts)
-        if wanted.name is None:
+        if module is None:
+            yield Definition(
+                "missing", f"a relative import in {facts.name} leads out of its package"
+            )
+        elif wanted.name is None:
             yield Definition("module", module)
         else:
             yield from self._attribute(module, wanted.name, facts.path.parent, seen)
@@ -212,6 +219,7 @@ class Resolver:
         if module.partition(".")[0] in _UNREAD or modules.is_standard(module):
             yield Definition("outside", f"{module}.{name}")
             return
+        inner = f"{module}.{name}" if module else name
         facts = self.index.module(module, near)
         if facts and name in facts.scope:
             yield from self._bindings(facts.scope[name], facts, (name,), seen)
@@ -219,12 +227,10 @@ class Resolver:
         starred = list(self._starred(name, facts, seen)) if facts else []
         if starred:
             yield from starred
-        elif self.index.module(f"{module}.{name}", near) or self.index.is_folder(
-            f"{module}.{name}"
-        ):
-            yield Definition("module", f"{module}.{name}")
-        elif f"{module}.{name}" in _MODELS:
-            yield Definition("outside", f"{module}.{name}")
+        elif self.index.module(inner, near) or self.index.is_folder(inner):
+            yield Definition("module", inner)
+        elif inner in _MODELS:
+            yield Definition("outside", inner)
         elif facts:
             yield Definition("missing", f"module {module} has no {name}")
         else:
@@ -234,7 +240,8 @@ class Resolver:
         self, name: str, facts: Facts, seen: frozenset[tuple[str, str]]
     ) -> Iterator[Definition]:
         for star in facts.stars:
-            target = self.index.module(absolute(star, facts), facts.path.parent)
+            module = absolute(star, facts)
+            target = self.index.module(module, facts.path.parent) if module else None
             if target is None or (target.name, name) in seen:
                 continue
             public = name in target.exported if target.exported is not None else name[0] != "_"
@@ -290,7 +297,7 @@ class Resolver:
                 if name in _PLAIN:
                     return _OF_PLAIN
                 return Verdict("other", f"returns {name}[…]")
-            verdict = self._best([found], seen)
+            verdict = _MODEL if found.name in _ROOT_MODELS else self._best([found], seen)
             if verdict.kind != "model":
                 return verdict
             inner = _joined(self._of(item, facts, classes, seen) for item in items)
@@ -323,38 +330,42 @@ class Resolver:
         facts, binding = found.facts, found.binding
         if facts is None or binding is None or not binding.expression:
             return Verdict("other", f"returns {found.name}, which is no type we can follow")
-        key = f"{facts.name}:{found.name}:{binding.line}"
+        key = f"{facts.path}:{found.name}:{binding.line}"
         if key in seen:
             return Verdict("other", f"the type {found.name} is defined in terms of itself")
+        classes = _around(found)
         try:
-            node = expressions.unquoted(expressions.parse(binding.expression))
+            node = expressions.parse(binding.expression)
+            if not isinstance(node, ast.Call):
+                return self._of(expressions.unquoted(node), facts, classes, seen | {key})
+            if self._makes_a_model(node, facts, classes):
+                return _MODEL
+            last = expressions.last_name(node.func)
+            if last in _TYPE_VARIABLES:
+                return Verdict("other", f"returns the type variable {found.name}")
+            if last == "NewType" and len(node.args) > 1:
+                of = expressions.unquoted(node.args[1])
+                return self._of(of, facts, classes, seen | {key})
         except (SyntaxError, ValueError):
-            return Verdict("other", f"returns {found.name}, which is no type we can follow")
-        if not isinstance(node, ast.Call):
-            return self._of(node, facts, (), seen | {key})
-        called = {item.name for item in self.define(node.func, facts)}
-        if called & _FACTORIES:
-            return _MODEL
-        last = expressions.last_name(node.func)
-        if last in _TYPE_VARIABLES:
-            return Verdict("other", f"returns the type variable {found.name}")
-        if last == "NewType" and len(node.args) > 1:
-            return self._of(node.args[1], facts, (), seen | {key})
+            pass
         return Verdict("other", f"returns {found.name}, which is no type we can follow")
+
+    def _makes_a_model(self, call: ast.Call, facts: Facts, classes: tuple[str, ...]) -> bool:
+        return any(item.name in _FACTORIES for item in self.define(call.func, facts, classes))
 
     def of_class(self, found: Definition) -> Verdict:
         """Is a class a Pydantic type, by its decorators and bases, any number of steps up?"""
         facts, binding = found.facts, found.binding
         if facts is None or binding is None or binding.defined is None:
             return Verdict("other", f"returns {found.name}")
-        key = (facts.name, found.name)
+        key = (facts.path, found.name, binding.line)
         if key not in self._classes:
             self._classes[key] = Verdict("other", f"class {found.name} inherits from itself")
             self._classes[key] = self._of_class(binding.defined, found, facts)
         return self._classes[key]
 
     def _of_class(self, defined: Class, found: Definition, facts: Facts) -> Verdict:
-        classes = tuple(found.name.split("."))[:-1]
+        classes = _around(found)
         for decorator in defined.decorators:
             node = expressions.parse(decorator)
             called = node.func if isinstance(node, ast.Call) else node
@@ -364,19 +375,38 @@ class Resolver:
                     return _MODEL
                 if "dataclasses.dataclass" in names:
                     return _OF_PLAIN
-        missing = ""
+        result, missing = Verdict("other"), ""
         for base in defined.bases:
-            node = expressions.parse(base)
-            target = node.value if isinstance(node, ast.Subscript) else node
-            if not isinstance(target, ast.Name | ast.Attribute):
-                continue
-            for definition in self.define(target, facts, classes):
+            for definition in self._bases(expressions.parse(base), facts, classes, frozenset()):
                 verdict = self._of_base(definition)
-                if verdict.kind != "other":
+                if verdict.kind == "model":
                     return verdict
-                if definition.kind == "missing":
+                if verdict.kind == "plain":
+                    result = verdict
+                elif definition.kind == "missing":
                     missing = f"; {definition.name}"
+        if result.kind == "plain":
+            return result
         return Verdict("other", f"returns {found.name}, which is no Pydantic type{missing}")
+
+    def _bases(
+        self, node: ast.expr, facts: Facts, classes: tuple[str, ...], seen: frozenset[str]
+    ) -> Iterator[Definition]:
+        """What a base class stands for, other names of it followed."""
+        target = node.value if isinstance(node, ast.Subscript) else node
+        if isinstance(target, ast.Call) and self._makes_a_model(target, facts, classes):
+            yield Definition("outside", "pydantic.BaseModel")
+        if not isinstance(target, ast.Name | ast.Attribute):
+            return
+        for found in self.define(target, facts, classes):
+            text = found.binding.expression if found.binding else None
+            if found.kind != "value" or found.facts is None or not text:
+                yield found
+                continue
+            key = f"{found.facts.path}:{found.name}:{text}"
+            if key not in seen:
+                alias = expressions.parse(text)
+                yield from self._bases(alias, found.facts, _around(found), seen | {key})
 
     def _of_base(self, found: Definition) -> Verdict:
         if found.kind == "outside":
@@ -386,13 +416,18 @@ class Resolver:
         return self.of_class(found) if found.kind == "class" else Verdict("other")
 
 
-def absolute(wanted: Import, facts: Facts) -> str:
-    """The absolute name of the module that an import statement in `facts` names."""
+def absolute(wanted: Import, facts: Facts) -> str | None:
+    """The absolute name of the module that an import statement in `facts` names.
+
+    Empty for the import root itself, which some projects make a package. None for what is above.
+    """
     if not wanted.level:
         return wanted.module
-    package = facts.package.split(".")
-    parts = package[: len(package) - wanted.level + 1]
-    return ".".join([*parts, wanted.module] if wanted.module else parts)
+    package = facts.package.split(".") if facts.package else []
+    kept = len(package) - wanted.level + 1
+    if kept < 0:
+        return None
+    return ".".join([*package[:kept], wanted.module] if wanted.module else package[:kept])
 
 
 def class_scope(facts: Facts, classes: tuple[str, ...]) -> Mapping[str, tuple[Binding, ...]]:
@@ -402,6 +437,11 @@ def class_scope(facts: Facts, classes: tuple[str, ...]) -> Mapping[str, tuple[Bi
         defined = next((b.defined for b in reversed(scope.get(name, ())) if b.defined), None)
         scope = defined.scope if defined else {}
     return scope
+
+
+def _around(found: Definition) -> tuple[str, ...]:
+    """The names of the classes that a definition stands in."""
+    return tuple(found.name.split("."))[:-1]
 
 
 def _is_typing(dotted: str) -> bool:

@@ -1,0 +1,170 @@
+"""Which statements of a module bind a name, and what of them must run for it."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from distilgen.source.expressions import last_name
+from distilgen.source.facts import is_type_checking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def future_flags(tree: ast.Module) -> int:
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for alias in node.names:
+                flags |= getattr(__future__, alias.name).compiler_flag
+    return flags
+
+
+_CHANGES = frozenset({
+    "add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "remove",
+    "reverse", "setdefault", "sort", "update",
+})  # fmt: skip
+_CONTAINERS = frozenset({"Counter", "OrderedDict", "defaultdict", "deque", "dict", "list", "set"})
+
+
+def mark_changes(tree: ast.Module) -> None:
+    """Give each statement that changes a list, dictionary or set of the module a field `changes`
+    with its name. Of other objects nobody knows what a changing statement would do besides.
+    """
+    containers = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _is_container(node.value)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))])
+                | ast.AugAssign(target=ast.Subscript(value=ast.Name(id=name)))
+            ) if name in containers:
+                node.changes = name  # type: ignore[union-attr]
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attribute))
+            ) if name in containers and attribute in _CHANGES:
+                node.changes = name  # type: ignore[attr-defined]
+
+
+def _is_container(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        return last_name(node.func) in _CONTAINERS
+    kinds = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp
+    return isinstance(node, kinds)
+
+
+def bound(node: ast.stmt) -> Iterator[str]:
+    """The names that a top-level statement binds or, once bound, completes."""
+    if hasattr(node, "changes"):
+        yield node.changes
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield node.name
+        case ast.Import() | ast.ImportFrom():
+            if getattr(node, "module", None) != "__future__":
+                for alias in node.names:
+                    yield alias.asname or alias.name.partition(".")[0]
+        case ast.Assign():
+            for target in node.targets:
+                yield from _targets(target)
+        case ast.AugAssign():
+            yield from _targets(node.target)
+        case ast.AnnAssign() if node.value is not None:
+            yield from _targets(node.target)
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attribute))):
+            if attribute in ("model_rebuild", "update_forward_refs"):
+                yield name
+        case ast.For() | ast.AsyncFor():
+            yield from _targets(node.target)
+        case _ if type(node).__name__ == "TypeAlias":
+            yield from _targets(node.name)  # type: ignore[attr-defined]
+    for body in _bodies(node):
+        for inner in body:
+            yield from bound(inner)
+
+
+def _targets(node: ast.expr) -> Iterator[str]:
+    match node:
+        case ast.Name():
+            yield node.id
+        case ast.Tuple() | ast.List():
+            for element in node.elts:
+                yield from _targets(element)
+        case ast.Starred():
+            yield from _targets(node.value)
+        case ast.Attribute(value=ast.Name(id=name)):
+            yield name
+
+
+def _bodies(node: ast.stmt) -> list[list[ast.stmt]]:
+    """The blocks of a compound statement that share its scope."""
+    match node:
+        case ast.If() | ast.For() | ast.AsyncFor() | ast.While():
+            return [node.body, node.orelse]
+        case ast.With() | ast.AsyncWith():
+            return [node.body]
+        case ast.Try() | ast.TryStar():
+            return [node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody]
+        case ast.Match():
+            return [case.body for case in node.cases]
+    return []
+
+
+def stars(node: ast.stmt) -> Iterator[ast.ImportFrom]:
+    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+        yield node
+    for body in _bodies(node):
+        for inner in body:
+            yield from stars(inner)
+
+
+def pieces(node: ast.stmt, name: str) -> list[ast.stmt]:
+    """What of a statement must run so that `name` is bound, and nothing that binds others only."""
+    if name not in set(bound(node)):
+        return []
+    match node:
+        case ast.ImportFrom():
+            kept = [alias for alias in node.names if (alias.asname or alias.name) == name]
+            return [_copy(node, names=kept)]
+        case ast.Import():
+            kept = [a for a in node.names if (a.asname or a.name.partition(".")[0]) == name]
+            return [_copy(node, names=kept)]
+        case ast.If() if is_type_checking(node.test):
+            # False when the program runs; its names are all that a type checker's import leaves us.
+            return _block(node.orelse, name) or _block(node.body, name)
+        case ast.If():
+            return [_copy(node, body=_kept(node.body, name), orelse=_block(node.orelse, name))]
+        case ast.With() | ast.AsyncWith():
+            return [_copy(node, body=_kept(node.body, name))]
+        case ast.Try() | ast.TryStar():
+            handlers = [_copy(h, body=_kept(h.body, name)) for h in node.handlers]
+            return [
+                _copy(
+                    node,
+                    body=_kept(node.body, name),
+                    handlers=handlers,
+                    orelse=_block(node.orelse, name),
+                    finalbody=_block(node.finalbody, name),
+                )
+            ]
+    return [node]
+
+
+def _block(body: list[ast.stmt], name: str) -> list[ast.stmt]:
+    return [piece for statement in body for piece in pieces(statement, name)]
+
+
+def _kept(body: list[ast.stmt], name: str) -> list[ast.stmt]:
+    return _block(body, name) or [ast.copy_location(ast.Pass(), body[0])]
+
+
+def _copy(node: Any, **changes: Any) -> Any:
+    fields = {key: getattr(node, key, None) for key in node._fields} | changes
+    return ast.copy_location(type(node)(**fields), node)

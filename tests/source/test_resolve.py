@@ -1,0 +1,628 @@
+"""Is an annotation a Pydantic type, whatever road its names take?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from distilgen.source import files, modules
+from distilgen.source.resolve import Index, Resolver, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Write = Callable[[Mapping[str, str | bytes]], Path]
+
+_PEP_695 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
+
+_SHOP = {
+    "shop/__init__.py": "",
+    "shop/models.py": """
+        from pydantic import BaseModel
+
+        class Item(BaseModel):
+            name: str
+
+        class Plain:
+            pass
+
+        class _Hidden(BaseModel):
+            name: str
+        """,
+}
+"""What every row's project has; `shop/web/app.py` is the row's."""
+
+
+def _verdict(
+    write_tree: Write,
+    app: str,
+    annotation: str,
+    others: Mapping[str, str] | None = None,
+    classes: tuple[str, ...] = (),
+) -> Verdict:
+    tree = {**_SHOP, "shop/web/__init__.py": "", "shop/web/app.py": app, **(others or {})}
+    roots = modules.import_roots(write_tree(tree))
+    installed = tuple(Path(path) for path in sys.path if Path(path).is_dir())
+    resolver = Resolver(Index(roots, installed))
+    facts = resolver.index.of_file(files.read(roots[-1] / "shop/web/app.py"))
+    return resolver.classify(annotation, facts, classes)
+
+
+@pytest.mark.parametrize(
+    ("app", "annotation"),
+    [
+        pytest.param("from shop.models import Item", "Item", id="from import"),
+        pytest.param("from shop.models import Item as Z", "Z", id="from import as"),
+        pytest.param("import shop.models", "shop.models.Item", id="import of a submodule"),
+        pytest.param("import shop.models as m", "m.Item", id="import as"),
+        pytest.param("import shop", "shop.models.Item", id="a submodule that others import"),
+        pytest.param("from shop import models", "models.Item", id="a module from its package"),
+        pytest.param("from shop import models as m", "m.Item", id="a module under another name"),
+        pytest.param("from ..models import Item", "Item", id="relative"),
+        pytest.param("from .. import models", "models.Item", id="a module, relative"),
+        pytest.param("from shop.models import *", "Item", id="star import"),
+        pytest.param("from ..models import *", "Item", id="relative star import"),
+        pytest.param("from shop.models import Item", "'Item'", id="in quotes"),
+        pytest.param("from shop.models import Item", "'list[\"Item\"]'", id="in quotes in quotes"),
+        pytest.param("from shop.models import Item", "(\n  Item  # why\n)", id="over lines"),
+        pytest.param(
+            "if TYPE_CHECKING:\n from shop.models import Item",
+            "'Item'",
+            id="for type checkers only",
+        ),
+        pytest.param(
+            "try:\n from gone import Item\nexcept ImportError:\n from shop.models import Item",
+            "Item",
+            id="the second of a try",
+        ),
+        pytest.param(
+            "try:\n from shop.models import Item\nexcept ImportError:\n Item = None",
+            "Item",
+            id="the first of a try",
+        ),
+        pytest.param("import shop.models as m\nItem = m.Item", "Item", id="assigned"),
+        pytest.param(
+            "from shop.models import Item\nItems = list[Item]", "Items", id="alias by assignment"
+        ),
+        pytest.param(
+            "from shop.models import Item\nItems: TypeAlias = 'list[Item]'",
+            "Items | None",
+            id="alias by TypeAlias",
+        ),
+        pytest.param(
+            "from shop.models import Item\ntype Items = list[Item]",
+            "Items",
+            id="alias by type statement",
+            marks=_PEP_695,
+        ),
+        pytest.param(
+            "from shop.models import Item\nA = Item\nB = A | None\nC = list[B]", "C", id="aliases"
+        ),
+        pytest.param(
+            "from typing import NewType\nfrom shop.models import Item\nN = NewType('N', Item)",
+            "N",
+            id="NewType",
+        ),
+        pytest.param(
+            "import typing as t\nfrom shop.models import Item\nN = t.NewType('N', 'Item')",
+            "N",
+            id="NewType of a quoted name",
+        ),
+    ],
+)
+def test_roads_to_a_model(write_tree: Write, app: str, annotation: str) -> None:
+    assert _verdict(write_tree, app, annotation) == Verdict("model")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "Optional[Item]",
+        "t.Optional[Item]",
+        "Item | None",
+        "None | 'Item'",
+        "Union[Item, Other]",
+        "Union[Item, str, None]",
+        "list[Item]",
+        "List['Item']",
+        "tuple[Item, ...]",
+        "tuple[str, Item]",
+        "set[Item]",
+        "frozenset[Item]",
+        "dict[str, Item]",
+        "Dict[str, list[Item]]",
+        "abc.Sequence[Item]",
+        "Mapping[str, Item]",
+        "Annotated[Item, 'any text: it is no type']",
+        "Annotated[list[Item] | None, Field(description='all of them')]",
+        "list[Annotated[Item, 1]]",
+        "dict[Literal['a b', 'c'], Item]",
+        "tuple[Item, date, UUID, Decimal, Path]",
+        "Page[Item]",
+        "Page[str]",
+        "Page[list[Item]]",
+        "Page[Item] | None",
+    ],
+)
+def test_types_that_hold_models(write_tree: Write, annotation: str) -> None:
+    app = """
+        import typing as t
+        from collections import abc
+        from collections.abc import Mapping
+        from datetime import date
+        from decimal import Decimal
+        from pathlib import Path
+        from typing import Annotated, Dict, Generic, List, Literal, Optional, TypeVar, Union
+        from uuid import UUID
+        from pydantic import BaseModel, Field
+        from ..models import Item
+
+        T = TypeVar("T")
+        class Other(Item): ...
+        class Page(BaseModel, Generic[T]):
+            items: list[T]
+        """
+    assert _verdict(write_tree, app, annotation) == Verdict("model")
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        pytest.param("import pydantic\nclass M(pydantic.BaseModel): ...", id="dotted base"),
+        pytest.param(
+            "import pydantic as p\nclass M(p.BaseModel): ...", id="base of a named module"
+        ),
+        pytest.param(
+            "from pydantic import *\nclass M(BaseModel): ...", id="base from a star import"
+        ),
+        pytest.param(
+            "from pydantic.main import BaseModel\nclass M(BaseModel): ...", id="from main"
+        ),
+        pytest.param(
+            "from pydantic import RootModel\nclass M(RootModel[str]): ...", id="RootModel"
+        ),
+        pytest.param(
+            "from pydantic import RootModel\nM = RootModel[list[str]]", id="RootModel alias"
+        ),
+        pytest.param("from sqlmodel import SQLModel\nclass M(SQLModel): ...", id="not installed"),
+        pytest.param(
+            "from pydantic.dataclasses import dataclass\n@dataclass\nclass M: ...",
+            id="pydantic dataclass",
+        ),
+        pytest.param(
+            "from pydantic import dataclasses as d\n@d.dataclass(frozen=True)\nclass M: ...",
+            id="pydantic dataclass by its module",
+        ),
+        pytest.param(
+            "from pydantic import create_model\nM = create_model('M', a=(int, ...))",
+            id="create_model",
+        ),
+        pytest.param(
+            "from pydantic import create_model, Field\n"
+            "M = create_model('An answer', a=(str, Field(description='What it says.')))",
+            id="create_model with strings that are no types",
+        ),
+        pytest.param(
+            "from shop.models import Item\nclass A(Item): ...\nclass B(A): ...\nclass M(B): ...",
+            id="several steps up",
+        ),
+        pytest.param(
+            "from pydantic import BaseModel\nBase = BaseModel\nclass M(Base): ...",
+            id="base under another name",
+        ),
+        pytest.param(
+            "from pydantic import create_model\nBase = create_model('Base')\nclass M(Base): ...",
+            id="base from create_model",
+        ),
+        pytest.param(
+            "from typing import Generic, TypeVar\nfrom shop.models import Item\n"
+            "T = TypeVar('T')\nclass P(Item, Generic[T]): ...\nclass M(P[str]): ...",
+            id="generic base",
+        ),
+        pytest.param(
+            "from shop.models import Item\nBase = Item\nclass P(Base): ...\nIntP = P\n"
+            "class M(IntP): ...",
+            id="aliases between",
+        ),
+        pytest.param(
+            "from pydantic import BaseModel\nclass P[T](BaseModel):\n x: T\nclass M(P[str]): ...",
+            id="generic by brackets",
+            marks=_PEP_695,
+        ),
+        pytest.param("from shop.models import Item, Plain\nclass M(Plain, Item): ...", id="mixin"),
+        pytest.param(
+            "from dataclasses import dataclass\nfrom shop.models import Item\n"
+            "@dataclass\nclass D: ...\nclass M(D, Item): ...",
+            id="mixin with a schema of its own",
+        ),
+        pytest.param("from openai import BaseModel\nclass M(BaseModel): ...", id="installed base"),
+        pytest.param("from openai.types.chat import ChatCompletion as M", id="installed model"),
+        pytest.param("import openai.types.chat as c\nM = c.ChatCompletion", id="by its module"),
+        pytest.param(
+            "from shop.models import Item\nif x:\n class M(Item): ...\nelse:\n class M: ...",
+            id="the first of two classes",
+        ),
+        pytest.param(
+            "from shop.models import Item\nif x:\n class M: ...\nelse:\n class M(Item): ...",
+            id="the second of two classes",
+        ),
+        pytest.param(
+            "from shop.models import Item\nbases = (Item,)\nclass M(Item, *bases): ...",
+            id="bases that are unpacked",
+        ),
+        pytest.param(
+            "from shop.models import Item\nclass M(Item, metaclass=Meta, extra='forbid'): ...",
+            id="keywords",
+        ),
+    ],
+)
+def test_what_makes_a_class_a_model(write_tree: Write, app: str) -> None:
+    assert _verdict(write_tree, app, "M") == Verdict("model")
+
+
+@pytest.mark.parametrize(
+    ("others", "app", "annotation"),
+    [
+        pytest.param(
+            {"shop/__init__.py": "from .models import Item"},
+            "from shop import Item",
+            "Item",
+            id="exported by the package",
+        ),
+        pytest.param(
+            {"shop/__init__.py": "from . import models as m\nfrom .models import Item as Thing"},
+            "import shop",
+            "shop.Thing | shop.m.Item",
+            id="exported under other names",
+        ),
+        pytest.param(
+            {"shop/api.py": "from .models import *", "shop/__init__.py": "from .api import *"},
+            "from shop import *",
+            "Item",
+            id="stars over stars",
+        ),
+        pytest.param(
+            {"shop/api.py": "__all__ = ['_Hidden']\nfrom .models import Item, _Hidden"},
+            "from shop.api import *",
+            "_Hidden",
+            id="star with a private name in __all__",
+        ),
+        pytest.param(
+            {"shop/api.py": "from . import more\nfrom .models import Item\n"
+                            "__all__ = ['x']\n__all__ += more.names"},
+            "from shop.api import *",
+            "Item",
+            id="star with an __all__ that is computed",
+        ),
+        pytest.param(
+            {
+                "shop/web/a.py": "from .b import *\nclass A(Base): ...",
+                "shop/web/b.py": "from .a import *\nfrom ..models import Item as Base",
+            },
+            "from .a import A",
+            "A",
+            id="stars in a circle",
+        ),
+        pytest.param(
+            {"libs/common/deep.py": "from pydantic import BaseModel\nclass Deep(BaseModel): ..."},
+            "import libs.common.deep\nfrom libs.common import deep",
+            "libs.common.deep.Deep | deep.Deep",
+            id="namespace packages",
+        ),
+        pytest.param(
+            {"src/lib/__init__.py": "from pydantic import BaseModel as B\nclass Deep(B): ..."},
+            "from lib import Deep",
+            "Deep",
+            id="another root",
+        ),
+        pytest.param(
+            {"shop/web/deep/er/mod.py": "from ....models import Item"},
+            "from .deep.er.mod import Item",
+            "Item",
+            id="relative at depth",
+        ),
+        pytest.param(
+            {"pydantic/__init__.py": "nothing = 1"},
+            "from shop.models import Item",
+            "Item",
+            id="pydantic is pydantic",
+        ),
+    ],
+)  # fmt: skip
+def test_roads_through_other_files(
+    write_tree: Write, others: dict[str, str], app: str, annotation: str
+) -> None:
+    assert _verdict(write_tree, app, annotation, others) == Verdict("model")
+
+
+_NESTED = """
+    from pydantic import BaseModel
+    from ..models import Item
+
+    class Service:
+        class Answer(BaseModel):
+            class Part(BaseModel): ...
+        Alias = Answer
+        def Item(self): ...
+    class Other:
+        class Service: ...
+    """
+
+
+@pytest.mark.parametrize(
+    ("annotation", "classes"),
+    [
+        pytest.param("Service.Answer", (), id="dotted"),
+        pytest.param("Service.Answer.Part", (), id="dotted twice"),
+        pytest.param("Service.Alias", (), id="alias in a class"),
+        pytest.param("Answer", ("Service",), id="in its class"),
+        pytest.param("Answer.Part", ("Service",), id="in its class, dotted"),
+        pytest.param("Part", ("Service", "Answer"), id="in a class in a class"),
+        pytest.param("Alias", ("Service",), id="alias in its class"),
+        pytest.param("Item", ("Service",), id="a method does not hide a type"),
+    ],
+)
+def test_nested_classes(write_tree: Write, annotation: str, classes: tuple[str, ...]) -> None:
+    assert _verdict(write_tree, _NESTED, annotation, classes=classes) == Verdict("model")
+
+
+def test_the_scope_of_a_class_ends_at_its_own_body(write_tree: Write) -> None:
+    found = _verdict(write_tree, _NESTED, "Answer", classes=("Service", "Answer"))
+    assert found == Verdict("other", "returns Answer")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "str",
+        "None",
+        "dict[str, Any]",
+        "list[tuple[int, ...]]",
+        "Literal['a b']",
+        "Color",
+        "Row",
+        "Record",
+        "Point",
+        "date | None",
+        "EmailStr",
+        "list",
+        "UserId",
+    ],
+)
+def test_plain_values(write_tree: Write, annotation: str) -> None:
+    app = """
+        from dataclasses import dataclass
+        from datetime import date
+        from enum import Enum
+        from typing import Any, Literal, NamedTuple, NewType, TypedDict
+        from pydantic import EmailStr
+
+        class Color(str, Enum): ...
+        class Row(TypedDict): ...
+        class Record(NamedTuple): ...
+        @dataclass(slots=True)
+        class Point: ...
+        UserId = NewType("UserId", int)
+        """
+    assert _verdict(write_tree, app, annotation) == Verdict("plain")
+
+
+@pytest.mark.parametrize(
+    ("app", "annotation", "why"),
+    [
+        pytest.param("", "Gone", "returns Gone", id="a name that nobody binds"),
+        pytest.param("", "list[", "its return annotation does not parse", id="no expression"),
+        pytest.param("", "'a b'", "its return annotation does not parse", id="quotes, no type"),
+        pytest.param("", "3", "returns 3, which is no type", id="a number"),
+        pytest.param("", "f()", "returns f(), which is no type", id="a call"),
+        pytest.param("", "f().x", "f() is no name", id="what a call returns"),
+        pytest.param(
+            "from gone import Item",
+            "Item",
+            "cannot find module gone: is its environment active?",
+            id="missing module",
+        ),
+        pytest.param(
+            "import gone.models",
+            "gone.models.Item",
+            "cannot find module gone: is its environment active?",
+            id="missing package",
+        ),
+        pytest.param(
+            "from shop.models import Gone",
+            "Gone",
+            "module shop.models has no Gone",
+            id="missing name",
+        ),
+        pytest.param(
+            "from shop.models import Item",
+            "Item.Gone",
+            "class Item has no Gone",
+            id="missing attribute",
+        ),
+        pytest.param(
+            "from ....models import Item",
+            "Item",
+            "a relative import in shop.web.app leads out of its package",
+            id="import from above the root",
+        ),
+        pytest.param(
+            "from shop.models import *", "_Hidden", "returns _Hidden", id="private names and stars"
+        ),
+        pytest.param(
+            "from pydantic import BaseModel",
+            "BaseModel",
+            "returns BaseModel itself, which has no fields to learn",
+            id="BaseModel",
+        ),
+        pytest.param(
+            "from pydantic import BaseModel",
+            "list[BaseModel]",
+            "returns BaseModel itself, which has no fields to learn",
+            id="list of BaseModel",
+        ),
+        pytest.param(
+            "from shop.models import Item", "type[Item]", "returns type[…]", id="class of a model"
+        ),
+        pytest.param(
+            "from collections.abc import Callable\nfrom shop.models import Item",
+            "Callable[[], Item]",
+            "returns Callable[…]",
+            id="function that gives a model",
+        ),
+        pytest.param(
+            "from shop.models import Item, Plain",
+            "Item | Plain",
+            "returns Plain, which is no Pydantic type",
+            id="union with another class",
+        ),
+        pytest.param(
+            "from shop.models import Item, Plain",
+            "dict[str, list[Item | Plain]]",
+            "returns Plain, which is no Pydantic type",
+            id="union with another class, inside",
+        ),
+        pytest.param(
+            "from typing import TypeVar\nfrom ..models import Item\nT = TypeVar('T', bound=Item)",
+            "T",
+            "returns the type variable T",
+            id="TypeVar",
+        ),
+        pytest.param(
+            "from typing import TypeVar\nT = TypeVar('T', bound='a.b | c d')",
+            "list[T]",
+            "returns the type variable T",
+            id="list of a TypeVar",
+        ),
+        pytest.param("from typing import Self", "Self", "returns Self", id="Self"),
+        pytest.param("import numpy as np", "np", "returns numpy, which is a module", id="module"),
+        pytest.param("def g(): ...", "g", "returns g, which is a function", id="function"),
+        pytest.param(
+            "g = f(1)", "g", "returns g, which is no type we can follow", id="what a call gave"
+        ),
+        pytest.param(
+            "a, b = f(1)", "a", "returns a, which is no type we can follow", id="unpacked"
+        ),
+        pytest.param("A = B\nB = A", "A", "the type A is defined in terms of itself", id="circle"),
+        pytest.param(
+            "A = list['A']", "A", "the type A is defined in terms of itself", id="recursive alias"
+        ),
+        pytest.param(
+            "class A(B): ...\nclass B(A): ...",
+            "A",
+            "returns A, which is no Pydantic type",
+            id="bases in a circle",
+        ),
+        pytest.param(
+            "from missing import Base\nclass A(Base): ...",
+            "A",
+            "returns A, which is no Pydantic type; "
+            "cannot find module missing: is its environment active?",
+            id="base from a missing module",
+        ),
+        pytest.param(
+            "def g(*b):\n class A(*b): ...\nclass M(*g()): ...",
+            "M",
+            "returns M, which is no Pydantic type",
+            id="bases that nobody can read",
+        ),
+        pytest.param(
+            "class Shape:\n class Item: ...\nfrom shop.models import Item",
+            "Shape.Item",
+            "returns Shape.Item, which is no Pydantic type",
+            id="namesake in a class",
+        ),
+        pytest.param(
+            "import queue\nfrom shop.models import Item",
+            "queue.Queue[Item]",
+            "returns Queue",
+            id="container without a schema",
+        ),
+        pytest.param(
+            "from openai import OpenAI", "OpenAI", "returns OpenAI, which is no Pydantic type",
+            id="installed class",
+        ),
+    ],
+)  # fmt: skip
+def test_why_not(write_tree: Write, app: str, annotation: str, why: str) -> None:
+    assert _verdict(write_tree, app, annotation) == Verdict("other", why)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param(
+            {"shop/web/a.py": "from .b import A", "shop/web/b.py": "from .a import A"}, id="names"
+        ),
+        pytest.param(
+            {"shop/web/a.py": "from .b import *", "shop/web/b.py": "from .a import *"}, id="stars"
+        ),
+        pytest.param(
+            {
+                "shop/web/a.py": "from . import b\nclass A(b.B): ...",
+                "shop/web/b.py": "from . import a\nclass B(a.A): ...",
+            },
+            id="bases",
+        ),
+        pytest.param(
+            {
+                "shop/web/a.py": "from . import b\nA = b.B",
+                "shop/web/b.py": "from . import a\nB = a.A",
+            },
+            id="aliases",
+        ),
+    ],
+)
+def test_circles_of_imports_end(write_tree: Write, others: dict[str, str]) -> None:
+    assert _verdict(write_tree, "from .a import A", "A", others).kind == "other"
+
+
+def test_a_circle_of_imports_hides_no_model(write_tree: Write) -> None:
+    others = {
+        "shop/web/a.py": "from . import b\nclass A(b.B): ...",
+        "shop/web/b.py": "from . import a\nfrom ..models import Item\nclass B(Item):\n x: a.A",
+    }
+    assert _verdict(write_tree, "from .a import A", "A", others) == Verdict("model")
+
+
+def test_a_module_that_does_not_parse_is_as_good_as_none(write_tree: Write) -> None:
+    found = _verdict(write_tree, "from .a import A", "A", {"shop/web/a.py": "class A(:"})
+    assert found == Verdict("other", "cannot find module shop.web.a: is its environment active?")
+
+
+def test_scripts_find_what_stands_beside_them_and_do_not_mix(write_tree: Write) -> None:
+    one = "from pydantic import BaseModel\nclass Answer(BaseModel): ..."
+    two = "class Answer: ..."
+    root = write_tree({
+        "pyproject.toml": "",
+        "tool-one/run.py": f"from kit import Kit\n{one}",
+        "tool-one/kit.py": "from pydantic import BaseModel\nclass Kit(BaseModel): ...",
+        "tool-two/run.py": f"from kit import Kit\n{two}",
+        "tool-two/kit.py": "class Kit: ...",
+    })  # fmt: skip
+    resolver = Resolver(Index((root,)))
+    found = {}
+    for name in ("tool-one", "tool-two"):
+        facts = resolver.index.of_file(files.read(root / name / "run.py"))
+        found[name] = [resolver.classify(text, facts).kind for text in ("Answer", "Kit")]
+    assert found == {"tool-one": ["model", "model"], "tool-two": ["other", "other"]}
+
+
+def test_relative_imports_work_in_a_root_that_has_an_init_file(write_tree: Write) -> None:
+    root = write_tree({
+        "pyproject.toml": "",
+        "__init__.py": "from .models import Item",
+        "models.py": "from pydantic import BaseModel\nclass Item(BaseModel): ...",
+        "app.py": "from .models import Item\nfrom . import models",
+        "shop/__init__.py": "",
+        "shop/app.py": "from ..models import Item\nfrom .. import models",
+    })  # fmt: skip
+    resolver = Resolver(Index((root,)))
+    for name in ("app.py", "shop/app.py"):
+        facts = resolver.index.of_file(files.read(root / name))
+        assert resolver.classify("Item | models.Item", facts) == Verdict("model")
+    facts = resolver.index.of_file(files.read(root / "__init__.py"))
+    assert resolver.classify("Item", facts) == Verdict("model")
