@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from distilgen.rewrite import marks
-from distilgen.rewrite.splice import Edit
+from distilgen.rewrite.splice import Edit, last_line
 
 if TYPE_CHECKING:
     from distilgen.source.facts import Facts
@@ -49,29 +49,26 @@ def insertion(source: SourceFile, facts: Facts, alias: str, first_use: int) -> E
 
 def removal(source: SourceFile, node: ast.Import | ast.ImportFrom) -> Edit:
     """Take the sidecar out of an import statement, and the statement where it imports no more."""
-    start = source.offset(node.lineno, node.col_offset)
-    stop = source.offset(node.end_lineno or 0, node.end_col_offset or 0)
-    wanted = marks.sidecar_name(source.path)
     if len(node.names) > 1:
-        return Edit(start, stop, _less(source.text[start:stop], wanted))
+        return _without(source, node)
+    start, stop = _span(source, node)
     line, behind = source.line_start(node.lineno), source.line_start((node.end_lineno or 0) + 1)
     before, after = source.text[line:start], source.text[stop:behind]
-    if not before.strip() and ";" not in after:
-        return Edit(line, behind, "")
-    separator = after[: len(after) - len(after.lstrip(" \t;"))]
-    if ";" in separator:
+    separator = after[: len(after) - len(after.lstrip(" \t\f;"))]
+    if ";" in separator and after.strip(" \t\f;\r\n"):
         return Edit(start, stop + len(separator), "")
+    if not before.strip():
+        return Edit(line, behind, "")
     return Edit(line + len(before.rstrip(" \t;")), stop, "")
 
 
 def _statement(facts: Facts, name: str) -> str:
     """How the module imports its neighbours: relatively, as a script, or by full name."""
-    in_package = facts.is_package or "." in facts.name
-    if not in_package:
-        return f"import {name}"
     relative = any(
         item.imported and item.imported.level for found in facts.scope.values() for item in found
     )
+    if not (facts.is_package or relative or "." in facts.name):
+        return f"import {name}"
     if facts.is_script and not relative and facts.path.stem != "__main__":
         return f"from {facts.package} import {name}"
     return f"from . import {name}"
@@ -106,30 +103,32 @@ def _is_future(node: ast.stmt) -> bool:
 
 def _line_behind(source: SourceFile, body: list[ast.stmt], place: int) -> int:
     """The first line on which a new statement can stand behind `body[place]`."""
-    end = body[place].end_lineno or 0
+    last = body[place]
     for node in body[place + 1 :]:
-        if node.lineno > end:
+        if node.lineno > last_line(source, last):
             break
-        end = node.end_lineno or 0  # it shares the line, behind a semicolon
-    while source.text[: source.line_start(end + 1)].rstrip("\r\n").endswith("\\"):
-        end += 1
-    return end + 1
+        last = node  # it shares the line, behind a semicolon
+    return last_line(source, last) + 1
 
 
-def _less(statement: str, name: str) -> str:
-    """An import statement without one of its names, in its author's style."""
-    import libcst as cst  # noqa: PLC0415 - heavy, and seldom needed
+def _without(source: SourceFile, node: ast.Import | ast.ImportFrom) -> Edit:
+    """Take the sidecar out of a statement that imports other names, too."""
+    places = [marks.is_sidecar(node, alias, source.path) for alias in node.names]
+    place = places.index(True)
+    alias = node.names[place]
+    start, stop = _span(source, alias)
+    line, behind = source.line_start(alias.lineno), source.line_start(alias.lineno + 1)
+    rest = source.text[stop:behind].strip().removeprefix(",").strip()
+    alone = not source.text[line:start].strip() and (not rest or rest.startswith("#"))
+    if alone and source.text[_span(source, node)[1] - 1] == ")":
+        return Edit(line, behind, "")
+    if place + 1 < len(node.names):
+        return Edit(start, _span(source, node.names[place + 1])[0], "")
+    return Edit(_span(source, node.names[place - 1])[1], stop, "")
 
-    class Remove(cst.CSTTransformer):
-        def leave_ImportAlias(  # noqa: N802
-            self, original_node: cst.ImportAlias, updated_node: cst.ImportAlias
-        ) -> cst.ImportAlias | cst.RemovalSentinel:
-            del original_node
-            own = updated_node.evaluated_name.rpartition(".")[2] == name
-            return cst.RemoveFromParent() if own else updated_node
 
-    tree = cst.parse_module(statement)
-    changed = tree.visit(Remove())
-    text = changed.code
-    # A trailing comma outside parentheses is what removing the last name leaves behind.
-    return text if text.rstrip().endswith(")") else text.rstrip().removesuffix(",")
+def _span(source: SourceFile, node: ast.alias | ast.stmt) -> tuple[int, int]:
+    return (
+        source.offset(node.lineno, node.col_offset),
+        source.offset(node.end_lineno or 0, node.end_col_offset or 0),
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,9 +36,9 @@ def write(project: Path, changes: Sequence[Change]) -> None:
     for change in changes:
         _check(change)
     for change in changes:
-        if change.path.is_relative_to(project / STATE):
-            ignore_state(project / STATE)
         try:
+            if change.path.is_relative_to(project / STATE):
+                ignore_state(project / STATE)
             _replace(change)
             if change.after is None:
                 _prune(change.path.parent, project / STATE)
@@ -53,8 +55,13 @@ def ignore_state(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` at once: a sibling is written, made durable and renamed."""
+    """Put `content` at `path` at once: a sibling is written, made durable and renamed.
+
+    Siblings that a killed run has left go.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.distilgen"):
+        left.unlink(missing_ok=True)
     descriptor, name = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}.", suffix=".distilgen"
     )
@@ -80,7 +87,8 @@ def _check(change: Change) -> None:
         raise SourceError(path, "was changed by something else meanwhile; run the command again")
     if path.exists() and not _is_writable(path):
         raise SourceError(path, "is read-only; make it writable and run the command again")
-    if path.parent.exists() and not _is_writable(path.parent):
+    folder = path.resolve().parent  # a link is followed, and its target's folder holds the new file
+    if folder.exists() and not _is_writable(folder):
         raise SourceError(
             path, "is in a read-only folder; make it writable and run the command again"
         )
@@ -105,11 +113,10 @@ def _like(old: Path, new: Path) -> None:
     if old.exists():
         found = old.stat()
         new.chmod(stat.S_IMODE(found.st_mode))
-        if hasattr(os, "chown") and (found.st_uid, found.st_gid) != (
-            new.stat().st_uid,
-            new.stat().st_gid,
-        ):
-            os.chown(new, found.st_uid, found.st_gid)
+        now = new.stat()
+        if hasattr(os, "chown") and (found.st_uid, found.st_gid) != (now.st_uid, now.st_gid):
+            with suppress(PermissionError):  # only the superuser may give a file away
+                os.chown(new, found.st_uid, found.st_gid)
     else:
         mask = os.umask(0)
         os.umask(mask)

@@ -61,19 +61,34 @@ def sidecar_path(path: Path) -> Path:
 def find(tree: ast.Module, path: Path) -> Marks:
     """What is ours in a module's tree."""
     marks = Marks()
-    wanted = sidecar_name(path)
     for node in top_level(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
-                if alias.name.rpartition(".")[2] == wanted:
+                if is_sidecar(node, alias, path):
                     marks.imports.append(node)
-                    marks.alias = alias.asname or wanted
+                    marks.alias = alias.asname or alias.name
     if marks.imports:
         for qualname, function in functions(tree):
             mark = _mark(function, qualname, marks.alias)
             if mark:
                 marks.functions.append(mark)
     return marks
+
+
+def is_sidecar(node: ast.Import | ast.ImportFrom, alias: ast.alias, path: Path) -> bool:
+    """Does one of the names of an import statement stand for the sidecar beside `path`?
+
+    Its folder is named by a dot, or by a last part that is the folder's name; a script names none.
+    """
+    if isinstance(node, ast.ImportFrom):
+        folder, name = node.module or "", alias.name
+        beside = node.level == 1 and not folder
+    else:
+        folder, _, name = alias.name.rpartition(".")
+        beside = not folder
+        if folder and alias.asname is None:  # binds the package
+            return False
+    return name == sidecar_name(path) and (beside or folder.rpartition(".")[2] == path.parent.name)
 
 
 def functions(tree: ast.Module) -> Iterator[tuple[str, FunctionNode]]:
@@ -99,7 +114,7 @@ def strip(tree: ast.Module, path: Path) -> None:
     for mark in found.functions:
         if mark.decorator:
             mark.function.decorator_list.remove(mark.decorator)
-    _Strip(found.imports, sidecar_name(path)).visit(tree)
+    _Strip(found.imports, path).visit(tree)
 
 
 def docstring_and_rest(function: FunctionNode) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -115,12 +130,12 @@ def first_line(node: ast.stmt) -> int:
 
 
 class _Strip(ast.NodeTransformer):
-    def __init__(self, imports: list[ast.Import | ast.ImportFrom], wanted: str) -> None:
-        self.imports, self.wanted = imports, wanted
+    def __init__(self, imports: list[ast.Import | ast.ImportFrom], path: Path) -> None:
+        self.imports, self.path = imports, path
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> ast.stmt | None:
         if node in self.imports:
-            node.names = [a for a in node.names if a.name.rpartition(".")[2] != self.wanted]
+            node.names = [item for item in node.names if not is_sidecar(node, item, self.path)]
         return node if node.names else None
 
     visit_Import = visit_ImportFrom = _import  # noqa: N815

@@ -7,18 +7,16 @@ original's bytes. A module that fails is refused with the reason and stays as it
 
 from __future__ import annotations
 
-import ast
-import warnings
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distilgen.errors import SourceError
-from distilgen.rewrite import contracts_file, imports, marks, originals, record, stub
+from distilgen.rewrite import contracts_file, imports, marks, originals, record, stub, verify
 from distilgen.rewrite.splice import splice
-from distilgen.source import files
 
 if TYPE_CHECKING:
+    import ast
     from collections import Counter
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
@@ -98,7 +96,7 @@ def instrument(module: Module, wanted: Sequence[tuple[Surveyed, Contract]]) -> P
         if mark is None or contracts.get(name) != contract:
             changed.append(surveyed.name)
         contracts[name] = contract
-    edits += names.import_edit(wanted, edits)
+    edits = [*names.import_edit(wanted, edits), *edits]
     after = _verified(module, edits, module.bodies)
     return _planned(module, after, contracts, module.bodies, changed)
 
@@ -136,7 +134,7 @@ def dispatch(
         elif contracts.get(name) != bound:
             changed.append(surveyed.name)
         contracts[name] = bound
-    edits += names.import_edit(wanted, edits)
+    edits = [*names.import_edit(wanted, edits), *edits]
     after = _verified(module, edits, bodies)
     return _planned(module, after, contracts, bodies, changed)
 
@@ -147,7 +145,7 @@ def restore(module: Module, only: Collection[str] | None = None) -> Planned:
     left = [mark for mark in module.found.functions if mark not in chosen]
     edits = _restoring(module, chosen, last=not left)
     after = _spliced(module, edits)
-    _check(module, after)
+    verify.edited(module.source, module.found, after)
     kept = {mark.contract for mark in left}
     planned = _planned(
         module,
@@ -243,6 +241,7 @@ def _restoring(module: Module, chosen: Sequence[marks.Mark], *, last: bool) -> l
             line = mark.function.lineno
             raise SourceError(module.path, message, line=line, function=mark.qualname)
     if last:
+        verify.unused(module.source, module.found)
         edits += [imports.removal(module.source, node) for node in module.found.imports]
     return edits
 
@@ -258,7 +257,8 @@ def _verified(module: Module, edits: Sequence[Edit], bodies: dict[str, str]) -> 
     """The bytes after the edits, if they keep the promises."""
     after = _spliced(module, edits)
     if after != module.source.raw:
-        edited = replace(module, **_check(module, after), bodies=bodies)
+        source, found = verify.edited(module.source, module.found, after)
+        edited = replace(module, source=source, found=found, bodies=bodies)
         if _teacher(edited) != _teacher(module):
             raise SourceError(
                 module.path, "the edit could not be taken back exactly; left as it is"
@@ -269,40 +269,6 @@ def _verified(module: Module, edits: Sequence[Edit], bodies: dict[str, str]) -> 
 def _teacher(module: Module) -> bytes:
     """The bytes with everything of ours taken out."""
     return _spliced(module, _restoring(module, module.found.functions, last=True))
-
-
-def _check(module: Module, after: bytes) -> dict[str, Any]:
-    """The edited source and its marks, if it compiles and nothing of the user's has changed."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(after, str(module.path), "exec", dont_inherit=True)
-        edited = files.decode(after, module.path)
-        found = marks.find(edited.tree, module.path)
-        stubs = _stubs(module.source.tree, module.found) | _stubs(edited.tree, found)
-        same = _shape(module.source, stubs) == _shape(edited, stubs)
-    except (SyntaxError, ValueError, SourceError) as error:
-        message = f"would not compile after the edit ({error}); left as it is"
-        raise SourceError(module.path, message) from error
-    if not same:
-        raise SourceError(module.path, "the edit would change more than it should; left as it is")
-    return {"source": edited, "found": found}
-
-
-def _stubs(tree: ast.Module, found: marks.Marks) -> set[int]:
-    """The places, in the order of the file, of the functions that are dispatched."""
-    lines = {mark.function.lineno for mark in found.functions if mark.state == "dispatched"}
-    return {place for place, (_, f) in enumerate(marks.functions(tree)) if f.lineno in lines}
-
-
-def _shape(source: SourceFile, stubs: set[int]) -> str:
-    """The syntax tree without our nodes, and without the bodies of the functions at `stubs`."""
-    tree = files.parse(source.raw, source.path)
-    marks.strip(tree, source.path)
-    for place, (_, function) in enumerate(marks.functions(tree)):
-        if place in stubs:
-            function.body = marks.docstring_and_rest(function)[0]
-    return ast.dump(tree)
 
 
 def _planned(

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ast
     from collections.abc import Iterable
 
     from distilgen.source.files import SourceFile
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Edit:
     """Replace `text[start:stop]` by `replacement`; an insertion where start is stop."""
 
@@ -21,7 +22,8 @@ class Edit:
 
 
 def splice(source: SourceFile, edits: Iterable[Edit]) -> bytes:
-    """The file's bytes with the edits made. Edits must not overlap.
+    """The file's bytes with the edits made. Edits must not overlap; insertions at one place stay in
+    the order in which they are given.
 
     Pieces of the original are encoded by themselves and compared with the original's bytes, so
     that an encoding with a state cannot change what lies between two edits. Raises ValueError when
@@ -30,7 +32,7 @@ def splice(source: SourceFile, edits: Iterable[Edit]) -> bytes:
     text, at, done = source.text, 0, 0
     bom = len(source.raw) - len(text.encode(source.encoding))
     raw, made = source.raw[bom:], [source.raw[:bom]]
-    for edit in sorted(edits):
+    for edit in sorted(edits, key=lambda item: (item.start, item.stop)):
         if edit.start < at:
             raise ValueError("edits overlap")
         for piece, replacement in (
@@ -47,3 +49,19 @@ def splice(source: SourceFile, edits: Iterable[Edit]) -> bytes:
     if raw[done:] != rest:
         raise ValueError(f"cannot be edited in its encoding, {source.encoding}")
     return b"".join([*made, rest])
+
+
+def line_end(source: SourceFile, line: int) -> int:
+    """Offset of the end of a line, before its newline."""
+    start, behind = source.line_start(line), source.line_start(line + 1)
+    return start + len(source.text[start:behind].rstrip("\r\n"))
+
+
+def last_line(source: SourceFile, node: ast.stmt) -> int:
+    """The line on which a statement ends, with the lines that a backslash behind it adds."""
+    line = node.end_lineno or 0
+    rest = source.text[source.offset(line, node.end_col_offset or 0) : line_end(source, line)]
+    while rest.endswith("\\") and "#" not in rest:  # a comment may end so, and adds none
+        line += 1
+        rest = source.text[source.line_start(line) : line_end(source, line)]
+    return line

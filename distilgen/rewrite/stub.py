@@ -6,105 +6,119 @@ import ast
 from typing import TYPE_CHECKING
 
 from distilgen import texts
+from distilgen.rewrite import marks
 from distilgen.rewrite.marks import docstring_and_rest, first_line
-from distilgen.rewrite.splice import Edit
+from distilgen.rewrite.splice import Edit, last_line, line_end
 from distilgen.source import expressions
 from distilgen.source.resolve import class_scope
 
 if TYPE_CHECKING:
-    import libcst
-
     from distilgen.rewrite.marks import FunctionNode
     from distilgen.source.facts import Binding, Facts
     from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
+
+_ITEM = "answer"
+"""The name that the loop of an asynchronous generator's stub binds."""
 
 
 def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contract: str) -> Edit:
     """Replace the body by a call of `contract`, an expression. Raises ValueError when it cannot be
     done with the names that the function sees.
     """
-    start, stop = body_range(source, function)
-    indent = _indent(source, function)
-    arguments = [answer_type(surveyed), *(f"{name}={name}" for name in surveyed.arguments)]
+    start, last = _body(source, function)
+    stop = max(line_end(source, last), _end_of_comments(source, function, last))
+    answer = answer_type(surveyed)
     lines = texts.render(
         "stub.py.jinja",
         kind=_kind(surveyed),
         contract=contract,
-        arguments=", ".join(arguments),
-        imports=_local_imports(surveyed),
+        arguments=", ".join([answer, *(f"{name}={name}" for name in surveyed.arguments)]),
+        imports=_local_imports(source, surveyed, _names(answer)),
     ).splitlines()
-    if source.text[start : start + 1] == ";":  # `def f(): """Doc."""; …`
+    first = function.body[0]
+    if docstring_and_rest(function)[0] and _on_line_of_head(source, first):
         if any(line.endswith(":") for line in lines):
-            raise ValueError("its docstring and body share a line")
+            raise ValueError("its docstring is on the line of the def, where no loop can be")
         return Edit(start, stop, "; " + "; ".join(lines))
+    indent = _indent(source, function)
     return Edit(start, stop, "".join(f"{source.newline}{indent}{line}" for line in lines))
 
 
 def unstub(source: SourceFile, function: FunctionNode, body: str) -> Edit:
-    """Put the teacher's body back in the place of the stub's."""
-    return Edit(*body_range(source, function), body)
-
-
-def body_range(source: SourceFile, function: FunctionNode) -> tuple[int, int]:
-    """Where a function's body stands in the text: from behind the line of its head or docstring
-    to behind its last line, with the comments that belong to it.
+    """Put the teacher's body back in the place of the stub's. Raises ValueError when the stub
+    holds what we did not write.
     """
-    docstring, statements = docstring_and_rest(function)
-    if docstring:
-        start = source.offset(docstring[0].end_lineno or 0, docstring[0].end_col_offset or 0)
-        rest = source.text[start : _line_end(source, docstring[0].end_lineno or 0)]
-        if rest.lstrip(" \t\f").startswith(";") and not statements:
-            raise ValueError("its docstring ends with a semicolon")
-        start += len(rest) - len(rest.lstrip(" \t\f"))
-        if not rest.strip() or rest.lstrip(" \t\f").startswith("#"):
-            start = _line_end(source, docstring[0].end_lineno or 0)
-        elif source.text[start] != ";":
-            raise ValueError("its docstring is continued on the next line")
-    else:
-        start = _behind_head(source, statements[0])
-    last = function.end_lineno or 0
-    stop = _line_end(source, last)
-    while source.text[:stop].endswith("\\"):
-        last += 1
-        stop = _line_end(source, last)
-    return start, max(stop, _end_of_comments(source, function, last))
+    statements = docstring_and_rest(function)[1]
+    for place, statement in enumerate(statements, 1):
+        if not (_is_call(statement) if place == len(statements) else _is_import(statement)):
+            raise ValueError(
+                f"line {statement.lineno} is not of the stub, and would be lost; move it elsewhere"
+            )
+    start, last = _body(source, function)
+    return Edit(start, line_end(source, last), body)
 
 
 def answer_type(surveyed: Surveyed) -> str:
-    """The expression of the type that the student must answer with, as the author wrote it, but
-    without the quotes that a string annotation has, and with the classes a method's body needs.
+    """The expression of the type that the student must answer with: as the author wrote it, but
+    without the quotes that a string annotation has, on one line, and with the class before the
+    names that a method's body does not see. Raises ValueError when it cannot see one at all.
     """
-    import libcst as cst  # noqa: PLC0415 - heavy, and needed by dispatch alone
+    node, written = expressions.parse(surveyed.answer), surveyed.function.returns or ""
+    hidden = _bound_in_class(surveyed)
+    if hidden:
+        code = ast.unparse(_Qualify(".".join(surveyed.function.classes), hidden).visit(node))
+    else:
+        code = _unquoted(written)
+        if len(code.splitlines()) != 1 or not _same(expressions.parse(code), node):
+            code = surveyed.answer  # an item of a stream, or quotes that cannot go one by one
+    for parameter in surveyed.function.parameters:
+        if parameter.name in _names(code):
+            raise ValueError(f"its parameter {parameter.name} hides the type of that name")
+    if surveyed.streams and surveyed.function.is_async and _ITEM in _names(code):
+        raise ValueError(f"its stub needs the name {_ITEM}, which its type has")
+    return f"list[{code}]" if surveyed.streams else code
 
-    scope = _bound_in_class(surveyed)
-    owner = ".".join(surveyed.function.classes)
 
-    class Spell(cst.CSTTransformer):
-        def visit_Subscript(self, node: cst.Subscript) -> bool:  # noqa: N802
-            return _last_name(node.value) not in ("Literal", "Annotated")
+class _Qualify(ast.NodeTransformer):
+    """Puts an owner before names."""
 
-        def leave_SimpleString(  # noqa: N802
+    def __init__(self, owner: str, names: set[str]) -> None:
+        self.owner, self.names = owner, names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return expressions.parse(f"{self.owner}.{node.id}") if node.id in self.names else node
+
+
+def _unquoted(annotation: str) -> str:
+    """The text of an annotation with its string annotations unquoted, and otherwise as its author
+    spelled it: what the metadata of `Annotated` and the values of `Literal` say stays quoted.
+    """
+    import libcst as cst  # noqa: PLC0415 - heavy, and needed where there are quotes
+
+    class Unquote(cst.CSTTransformer):
+        def visit_ConcatenatedString(self, node: cst.ConcatenatedString) -> bool:
+            del node
+            return False
+
+        def visit_Subscript(self, node: cst.Subscript) -> bool:
+            name = node.value.attr if isinstance(node.value, cst.Attribute) else node.value
+            return getattr(name, "value", "") not in ("Annotated", "Literal")
+
+        def leave_SimpleString(
             self, original_node: cst.SimpleString, updated_node: cst.SimpleString
         ) -> cst.BaseExpression:
             del original_node
             said = updated_node.evaluated_value
             return cst.parse_expression(said) if isinstance(said, str) else updated_node
 
-        def leave_Name(  # noqa: N802
-            self, original_node: cst.Name, updated_node: cst.Name
-        ) -> cst.BaseExpression:
-            del original_node
-            if updated_node.value not in scope:
-                return updated_node
-            return cst.parse_expression(f"{owner}.{updated_node.value}")
-
-    text = surveyed.function.returns or ""
-    if surveyed.streams or "\n" in text or "#" in text or "Annotated" in text:
-        text = surveyed.answer  # normalised, where the author's own spelling is not to be had
-    expression = cst.parse_expression(text).visit(Spell())
-    code = cst.Module([]).code_for_node(expression)  # type: ignore[arg-type]
-    return f"list[{code}]" if surveyed.streams else code
+    if not {"'", '"'} & set(annotation):
+        return annotation
+    try:
+        expression = cst.parse_module(annotation.strip()).visit(Unquote())
+    except cst.ParserSyntaxError:
+        return ""
+    return expression.code
 
 
 def _kind(surveyed: Surveyed) -> str:
@@ -112,87 +126,135 @@ def _kind(surveyed: Surveyed) -> str:
     return f"{async_} {'generator' if surveyed.streams else ''}".strip()
 
 
-def _last_name(node: libcst.BaseExpression) -> str:
-    value = getattr(node, "attr", node)
-    name = getattr(value, "value", "")
-    return name if isinstance(name, str) else ""
+def _names(code: str) -> set[str]:
+    return {node.id for node in ast.walk(expressions.parse(code)) if isinstance(node, ast.Name)}
 
 
-def _names(surveyed: Surveyed) -> set[str]:
-    tree = expressions.unquoted(expressions.parse(surveyed.answer))
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+def _same(one: ast.expr, other: ast.expr) -> bool:
+    return ast.dump(one) == ast.dump(other)
 
 
 def _bound_in_class(surveyed: Surveyed) -> set[str]:
     """Names of the annotation that the class body binds, out of sight of the method's body."""
     scope = class_scope(surveyed.facts, surveyed.function.classes)
-    return {
-        name
-        for name in _names(surveyed)
-        if any(item.kind != "function" for item in scope.get(name, ()))
-    }
+    bound = set()
+    for name in _names(surveyed.answer):
+        bindings = [item for item in scope.get(name, ()) if item.kind != "function"]
+        if bindings and all(item.typing_only for item in bindings):
+            raise ValueError(f"{name} is bound under TYPE_CHECKING in its class")
+        if bindings:
+            bound.add(name)
+    return bound
 
 
-def _local_imports(surveyed: Surveyed) -> list[str]:
+def _local_imports(source: SourceFile, surveyed: Surveyed, names: set[str]) -> list[str]:
     """Imports that the stub needs because the module makes them for type checkers only."""
     facts, lines = surveyed.facts, []
-    parameters = {parameter.name for parameter in surveyed.function.parameters}
-    for name in sorted(_names(surveyed)):
-        if name in parameters:
-            raise ValueError(f"its parameter {name} hides the type of that name")
+    for name in sorted(names):
         bindings = facts.scope.get(name, ())
         if bindings and all(item.typing_only for item in bindings):
-            lines.append(_import_line(name, bindings[-1], facts))
+            lines += _import_lines(source, name, bindings[-1], facts)
     return lines
 
 
-def _import_line(name: str, binding: Binding, facts: Facts) -> str:
+def _import_lines(source: SourceFile, name: str, binding: Binding, facts: Facts) -> list[str]:
     found = binding.imported
     if found is None:
         raise ValueError(f"{name} is defined under TYPE_CHECKING in {facts.name}")
-    as_name = "" if (found.name or found.module) == name else f" as {name}"
-    if found.name is None:
-        return f"import {found.module}{as_name}"
-    return f"from {'.' * found.level}{found.module} import {found.name}{as_name}"
+    if found.name is not None:
+        as_name = "" if found.name == name else f" as {name}"
+        return [f"from {'.' * found.level}{found.module} import {found.name}{as_name}"]
+    if found.module != name:
+        return [f"import {found.module} as {name}"]
+    # `import a.b` binds `a`, and every such statement may load a module that the type needs.
+    loaded = {
+        alias.name
+        for node in marks.top_level(source.tree.body)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.asname is None and alias.name.partition(".")[0] == name
+    }
+    return [f"import {module}" for module in sorted(loaded)] or [f"import {name}"]
 
 
-def _line_end(source: SourceFile, line: int) -> int:
-    """Offset of the end of a line, before its newline."""
-    start, behind = source.line_start(line), source.line_start(line + 1)
-    return start + len(source.text[start:behind].rstrip("\r\n"))
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_call(node: ast.stmt) -> bool:
+    """Is it of the shape of a stub's last statement?"""
+    match node:
+        case (
+            ast.Return(value=ast.Call() | ast.Await(value=ast.Call()))
+            | ast.Expr(value=ast.YieldFrom(value=ast.Call()))
+            | ast.For(
+                iter=ast.Await(value=ast.Call()),
+                body=[ast.Expr(value=ast.Yield(value=ast.Name()))],
+                orelse=[],
+            )
+        ):
+            return True
+    return False
+
+
+def _body(source: SourceFile, function: FunctionNode) -> tuple[int, int]:
+    """(offset behind the head or the docstring, the last line) of a function's body."""
+    docstring, statements = docstring_and_rest(function)
+    start = (
+        _behind_docstring(source, docstring[0])
+        if docstring
+        else _behind_head(source, statements[0])
+    )
+    return start, last_line(source, function)
+
+
+def _behind_docstring(source: SourceFile, node: ast.stmt) -> int:
+    """Behind the docstring's line, or behind itself where more stands on that line."""
+    line = node.end_lineno or 0
+    start, stop = source.offset(line, node.end_col_offset or 0), line_end(source, line)
+    rest = source.text[start:stop].lstrip(" \t\f")
+    if rest.startswith("\\"):
+        raise ValueError("its docstring is continued on the next line")
+    if rest.startswith(";"):
+        return stop - len(rest)
+    return start if _on_line_of_head(source, node) else stop
+
+
+def _on_line_of_head(source: SourceFile, first: ast.stmt) -> bool:
+    """Does the body start on the line of the colon?"""
+    start = source.line_start(first.lineno)
+    before = source.text[start : source.offset(first.lineno, first.col_offset)]
+    return bool(before.strip())
 
 
 def _behind_head(source: SourceFile, first: ast.stmt) -> int:
-    """Behind the line with the colon of a function without docstring."""
+    """Behind the colon of a function without docstring, and the comment on its line."""
     line = first_line(first)
-    start = source.line_start(line)
-    before = source.text[start : source.offset(first.lineno, first.col_offset)]
-    if line == first.lineno and before.strip():  # the body stands on the line of the colon
-        head = before.rstrip(" \t\f")
-        if not head.endswith(":"):
+    if line == first.lineno and _on_line_of_head(source, first):
+        before = source.text[: source.offset(line, first.col_offset)].rstrip(" \t\f")
+        if not before.endswith(":"):
             raise ValueError("its body does not start behind the colon")
-        return start + len(head)
+        return len(before)
     while line > 1:
         line -= 1
-        text = source.text[source.line_start(line) : _line_end(source, line)].strip()
-        if text and not text.startswith("#"):
+        text = source.text[source.line_start(line) : line_end(source, line)].strip()
+        if text and text != "\\" and not text.startswith("#"):
             break
-    end = _line_end(source, line)
-    if source.text[:end].endswith("\\"):
-        raise ValueError("its head is continued on the next line")
-    return end
+    end = line_end(source, line)
+    head = source.text[:end].removesuffix("\\").rstrip(" \t\f")
+    return len(head) if head.endswith(":") else end
 
 
 def _end_of_comments(source: SourceFile, function: FunctionNode, line: int) -> int:
     """The end of the last of the comment lines behind `line` that are indented as the body is."""
     depth, end = function.col_offset, 0
     for number in range(line + 1, len(source.line_starts) + 1):
-        text = source.text[source.line_start(number) : _line_end(source, number)]
+        text = source.text[source.line_start(number) : line_end(source, number)]
         bare = text.lstrip(" \t\f")
         if bare and not (bare.startswith("#") and len(text) - len(bare) > depth):
             break
         if bare:
-            end = _line_end(source, number)
+            end = line_end(source, number)
     return end
 
 
