@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from distilgen.errors import ConfigError
+from distilgen.runtime.settings import RECORDS
 
 FILE = "pyproject.toml"
 
@@ -42,9 +43,7 @@ class Config(BaseModel):
     roots: tuple[str, ...] = Field(
         default=(), strict=False, description="Import roots; default src and ."
     )
-    records: str = Field(
-        default=".distilgen/records", description="Where commands look for records."
-    )
+    records: str = Field(default=RECORDS, description="Where commands look for records.")
     datasets: str = Field(default=".distilgen/datasets", description="Where datasets are built.")
     prompt: str = Field(
         default="distilgen", description="Prompt template: a name of ours, or a file."

@@ -25,9 +25,7 @@ def command(paths: tuple[Path, ...], new: bool, python: str | None, folder: Path
         root = current.project.root
         trained = {name: entry.contract for name, entry in lock.read(root).items()}
         found = checked = 0
-        for surveys in current.project.survey(
-            paths or (root,), containing="" if new else "_distil"
-        ):
+        for surveys in current.project.survey(paths or (root,), ours=not new):
             try:
                 loaded = modules.load(root, surveys.source)
             except SourceError as error:

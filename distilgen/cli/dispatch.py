@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--model", metavar="NAME", help="Who answers, for example ft:gpt-4.1-mini:acme::abc.")
-@click.option(
-    "--base-url", metavar="URL", help="An OpenAI-compatible server; default: the client's."
-)
+@options.base_url
 @click.option(
     "--accept-contract", is_flag=True, help="Take a model that was trained for another contract."
 )
 @options.rewriting
+@options.python
 def command(
     model: str | None,
     base_url: str | None,

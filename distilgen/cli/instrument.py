@@ -9,6 +9,7 @@ import click
 from distilgen.cli import options, report
 from distilgen.cli.selection import Selection
 from distilgen.rewrite import module as modules
+from distilgen.runtime.settings import RECORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.rewriting
+@options.python
 def command(
     paths: tuple[Path, ...],
     only: tuple[str, ...],
@@ -32,7 +34,7 @@ def command(
     with options.session(folder, python) as current:
         selection = Selection(current, paths, only)
         planned = selection.plans(modules.instrument)
-        return report.finish(
+        code = report.finish(
             current,
             planned,
             verb="instrumented",
@@ -41,3 +43,8 @@ def command(
             dry_run=dry_run,
             skipped=selection.skipped,
         )
+        records = current.project.config.records
+        if planned and records != RECORDS:
+            hint = f"records are looked for in {records}: run the program with DISTILGEN_RECORDS"
+            click.echo(hint, err=True)
+        return code

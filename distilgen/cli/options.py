@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from distilgen.errors import CLEAN, FAILED, SourceError, UsageError
+from distilgen.errors import CLEAN, FAILED, MissingCredentialsError, SourceError, UsageError
 from distilgen.project import Project, unknown
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ records = click.option(
 )
 
 
+base_url = click.option(
+    "--base-url", metavar="URL", help="An OpenAI-compatible server; default: the client's own."
+)
+
+
 @dataclass
 class Session:
     """A command at work on a project. Problems are told as they come; the work goes on."""
@@ -82,7 +87,7 @@ def session(folder: Path, python: str | None = None) -> Iterator[Session]:
 
 def rewriting(function: Callable[..., Any]) -> Callable[..., Any]:
     """The arguments and options of the commands that rewrite source."""
-    for decorate in (paths, only, diff, check, dry_run, python, project):
+    for decorate in reversed((paths, only, diff, check, dry_run, project)):
         function = decorate(function)
     return function
 
@@ -96,6 +101,18 @@ def records_folder(current: Session, said: str | None) -> Path:
     return current.project.root / folder_of(current.project.config.records, "records")
 
 
+def openai_client(url: str | None) -> Any:
+    """The client of a server. Raises MissingCredentialsError."""
+    import openai  # noqa: PLC0415 - half a second, and few commands need it
+
+    try:
+        return openai.OpenAI(base_url=url)
+    except openai.OpenAIError:
+        raise MissingCredentialsError(
+            "no API key: set OPENAI_API_KEY (to any text, where the server wants none)"
+        ) from None
+
+
 def chosen_contracts(current: Session, names: Sequence[str]) -> list[Contract]:
     """The frozen contracts of the project, all or those of the named functions. Raises UsageError
     for a name that is not there, and where nothing is frozen.
@@ -107,6 +124,7 @@ def chosen_contracts(current: Session, names: Sequence[str]) -> list[Contract]:
     for name in names:
         found = [c for c in contracts if name in (c.function, c.function.rpartition(":")[2])]
         if not found:
-            raise UsageError(f"{name}: {unknown(name, [c.function for c in contracts])}")
+            known = [part for c in contracts for part in (c.function, c.function.split(":")[1])]
+            raise UsageError(f"{name}: {unknown(name, known)}")
         chosen += found
     return chosen or contracts

@@ -25,15 +25,14 @@ def command(
     diff: bool,
     check: bool,
     dry_run: bool,
-    python: str | None,
     folder: Path,
 ) -> int:
     """Take everything of distilgen's out of the files at or below PATHS: byte for byte where they
     were not touched since, without losing the edits of those who did touch them.
     """
-    with options.session(folder, python) as current:
+    with options.session(folder) as current:
         planned, named, known = [], set(), []
-        for source in current.project.sources(paths, containing="_distil"):
+        for source in current.project.sources(paths, ours=True):
             try:
                 loaded = modules.load(current.project.root, source)
                 names = [mark.qualname for mark in loaded.found.functions]
@@ -42,7 +41,7 @@ def command(
                     n for n in names if not only or any(fnmatchcase(n, _bare(p)) for p in only)
                 }
                 named |= {p for p in only if any(fnmatchcase(n, _bare(p)) for n in names)}
-                if chosen or (loaded.found.imports and not only):
+                if chosen or not only:
                     planned.append(modules.restore(loaded, chosen if only else None))
             except SourceError as error:
                 current.tell(error)

@@ -42,15 +42,18 @@ def command(paths: tuple[Path, ...], everything: bool, python: str | None, folde
                 candidates += not row[3].startswith("skipped")
         if rows:
             report.table(("function", "returns", "contract", "state"), rows)
-        most = ", ".join(f"{count} {reason}" for reason, count in others.most_common(3))
-        rest = sum(others.values())
-        more = (
-            f"; {rest} other functions ({most}{', …' if len(others) > 3 else ''})" if rest else ""
-        )
-        click.echo(
-            f"{report.counted(candidates, 'candidate')}{more}{'; --all lists them' if rest else ''}"
-        )
+        click.echo(_summary(candidates, others))
         return current.code()
+
+
+def _summary(candidates: int, others: Counter[str]) -> str:
+    said = report.counted(candidates, "candidate")
+    rest = sum(others.values())
+    if not rest:
+        return said
+    most = ", ".join(f"{count} {reason}" for reason, count in others.most_common(3))
+    more = ", …" if len(others) > 3 else ""
+    return f"{said}; {report.counted(rest, 'other function')} ({most}{more}); see --all"
 
 
 def _rows(

@@ -1,0 +1,72 @@
+"""`distilgen evaluate`: does the student answer as the teacher did?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from distilgen import lock
+from distilgen.cli import options, report
+from distilgen.dataset.build import SPLITS, folder_name
+from distilgen.errors import UsageError
+from distilgen.evaluation import student
+from distilgen.evaluation.agreement import wilson
+from distilgen.training import provider as providers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.argument("function", metavar="FUNCTION")
+@click.option("--model", required=True, metavar="NAME", help="The student.")
+@options.base_url
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
+@options.project
+def command(
+    function: str, model: str, base_url: str | None, split: str, concurrency: int, folder: Path
+) -> int:
+    """Ask a student the held-out calls of FUNCTION's dataset, and count the answers that are equal
+    to the teacher's: whole and by field, with a 95 % confidence interval.
+    """
+    with options.session(folder) as current:
+        root, config = current.project.root, current.project.config
+        (contract,) = options.chosen_contracts(current, [function])[:1]
+        dataset = providers.load(root / config.datasets / folder_name(contract), contract)
+        path = dataset.folder / f"{split}.jsonl"
+        if dataset.format != student.FORMAT:
+            raise UsageError(
+                f"{dataset.folder}: its format is {dataset.format}; evaluate reads {student.FORMAT}"
+            )
+        if not path.exists():
+            raise UsageError(
+                f"{dataset.folder}: no {split} rows; build with a larger share, or name a --split"
+            )
+        client = options.openai_client(base_url or config.dispatch.base_url)
+        problems: list[str] = []
+        found = student.measure(
+            contract, path, student.openai_student(client, model), problems.append,
+            concurrency=concurrency,
+        )  # fmt: skip
+        low, high = found.interval
+        rows = [
+            ("whole answer", f"{found.share:.1%}", f"{low:.1%} to {high:.1%}", str(found.calls))
+        ]
+        for name, seen in found.fields_seen.items():
+            low, high = wilson(found.fields[name], seen)
+            share = found.fields[name] / seen
+            rows.append((name, f"{share:.1%}", f"{low:.1%} to {high:.1%}", str(seen)))
+        report.table(("field", "agreement", "95 % interval", "calls"), rows)
+        if problems:
+            click.echo(
+                f"{found.failed} calls without an answer, the first: {problems[0]}", err=True
+            )
+            current.failed = found.failed == found.calls
+        models = lock.read(root)
+        if model in models and split == "test":
+            models[model] = replace(models[model], agreement=found.share)
+            lock.write(root, models)
+        return current.code()

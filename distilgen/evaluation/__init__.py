@@ -1,0 +1,1 @@
+"""The student against its teacher."""

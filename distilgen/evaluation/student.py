@@ -1,0 +1,83 @@
+"""Asking a student the held-out calls of a dataset."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from distilgen.errors import RecordError
+from distilgen.evaluation.agreement import Agreement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from distilgen.contract import Contract
+
+FORMAT = "openai-tools"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call of the dataset. answer: the teacher's, a JSON value."""
+
+    messages: list[dict[str, Any]]
+    answer: Any
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """The calls in a dataset file of the format openai-tools. Raises RecordError by line."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                messages = json.loads(line)["messages"]
+                text = messages[-1]["tool_calls"][0]["function"]["arguments"]
+                yield Row(messages[:-1], json.loads(text))
+            except (ValueError, LookupError, TypeError) as error:
+                message = f"{path}:{number}: is no row of the format {FORMAT}"
+                raise RecordError(message) from error
+
+
+def measure(
+    contract: Contract,
+    path: Path,
+    ask: Callable[[Contract, Row], Any],
+    told: Callable[[str], None],
+    *,
+    concurrency: int = 8,
+) -> Agreement:
+    """The agreement of a student with the teacher on the calls in a dataset file.
+
+    ask: the student's answer to a call, as a JSON value; what it raises is told, and counts as no
+    answer. concurrency: calls at a time.
+    """
+    agreement = Agreement()
+
+    def answer(row: Row) -> tuple[Row, Any, Exception | None]:
+        try:
+            return row, ask(contract, row), None
+        except Exception as error:  # noqa: BLE001 - a call that fails is a result
+            return row, None, error
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        for row, given, error in pool.map(answer, rows(path)):
+            agreement.add(row.answer, given, failed=error is not None)
+            if error:
+                told(str(error))
+    return agreement
+
+
+def openai_student(client: Any, model: str) -> Callable[[Contract, Row], Any]:
+    """Asks a model with the request that a dispatched function would send."""
+
+    def ask(contract: Contract, row: Row) -> Any:
+        request = {**contract.request({}), "messages": row.messages}
+        completion = client.chat.completions.create(model=model, **request)
+        message = completion.choices[0].message
+        if not message.tool_calls:
+            raise ValueError(f"{model} made no tool call: {message.refusal or message.content}")
+        return json.loads(message.tool_calls[0].function.arguments)
+
+    return ask

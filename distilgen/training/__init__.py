@@ -1,0 +1,1 @@
+"""Datasets to students; one file a provider."""
