@@ -1,0 +1,78 @@
+"""The docs name every command, option and setting that there is, and none that there is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from distilgen.cli import _COMMANDS, cli
+from distilgen.config import Config, DispatchConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text("utf-8")
+
+
+def _leaves(command: click.Command, path: str) -> dict[str, click.Command]:
+    if not isinstance(command, click.Group):
+        return {path: command}
+    context = click.Context(command)
+    inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return {
+        key: leaf
+        for name, sub in inner.items()
+        if sub
+        for key, leaf in _leaves(sub, f"{path} {name}".strip()).items()
+    }
+
+
+LEAVES = _leaves(cli, "")
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_command_and_its_options_are_documented(name: str) -> None:
+    heading = re.search(rf"^## distilgen {name}\b", COMMANDS, re.MULTILINE)
+    assert heading
+    section = COMMANDS[heading.start() :].partition("\n## ")[0]
+    documented = COMMANDS.partition("\n## ")[0] + section
+    for parameter in LEAVES[name].params:
+        for option in (o for o in parameter.opts if o.startswith("--")):
+            assert option in documented
+
+
+def test_documented_options_exist() -> None:
+    real = {o for leaf in LEAVES.values() for p in leaf.params for o in p.opts} | {"--help"}
+    assert set(re.findall(r"--[a-z][a-z-]+", COMMANDS)) <= real
+
+
+def test_every_command_has_a_line_in_the_overview() -> None:
+    assert {name.split()[0] for name in LEAVES} == set(_COMMANDS)
+    assert all(leaf.help for leaf in LEAVES.values())
+
+
+def test_configuration_is_documented() -> None:
+    table = CONFIGURATION.partition("```toml")[2].partition("```")[0]
+    keys = set(re.findall(r"^(\w+) = ", table, re.MULTILINE))
+    assert keys == (set(Config.model_fields) - {"dispatch"}) | set(DispatchConfig.model_fields)
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_readme_names_the_two_commands_first() -> None:
+    top = (ROOT / "README.md").read_text("utf-8").split("\n\n")[2]
+    assert "make demo" in top
+    assert "make test" in top
+
+
+def test_nothing_names_a_machine() -> None:
+    wrong = re.compile(r"/(?:home|root|work|Users)/")
+    files = [p for name in ("README.md", "CHANGELOG.md", "Makefile") for p in [ROOT / name]]
+    files += [*(ROOT / "docs").glob("*.md"), *(ROOT / "distilgen").rglob("*.py")]
+    assert [p.name for p in files if wrong.search(p.read_text("utf-8"))] == []

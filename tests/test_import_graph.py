@@ -1,0 +1,79 @@
+"""What imports what: the order of the stages, and the weight of the runtime and of a scan."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "distilgen"
+
+# Each may import those before it, and nothing behind it.
+ORDER = (
+    "errors", "texts", "source", "contract", "freeze", "rewrite", "lock", "runtime", "dataset",
+    "training", "evaluation", "config", "project", "cli",
+)  # fmt: skip
+HEAVY = ("libcst", "jinja2", "pydantic", "openai", "rich")
+
+
+def _imports(path: Path) -> set[str]:
+    """The parts of distilgen that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("distilgen.")}
+    return found
+
+
+@pytest.mark.parametrize("part", ORDER)
+def test_nothing_imports_rightwards(part: str) -> None:
+    folder = PACKAGE / part
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+    assert files
+    allowed = set(ORDER[: ORDER.index(part) + 1]) | {"__version__"}
+    wrong = {str(f.relative_to(PACKAGE)): _imports(f) - allowed for f in files}
+    assert not {name: found for name, found in wrong.items() if found}
+
+
+def test_every_module_has_its_place() -> None:
+    parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert parts - {"__init__", "__main__", "__pycache__", "templates"} == set(ORDER)
+
+
+def _loaded(code: str) -> set[str]:
+    """The heavy packages that are loaded after some code ran in a fresh interpreter."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    return set(json.loads(done.stdout)) & set(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        pytest.param("import distilgen", set(), id="the package"),
+        pytest.param("import distilgen.contract", set(), id="contracts"),
+        pytest.param("import distilgen.runtime", set(), id="the runtime, before the first call"),
+        pytest.param("import distilgen.runtime.recorder", {"pydantic"}, id="recording"),
+        pytest.param("import distilgen.runtime.student", {"pydantic"}, id="dispatching"),
+        pytest.param(
+            "import distilgen.source.functions, distilgen.source.resolve, distilgen.source.schema",
+            set(),
+            id="analysis",
+        ),
+        pytest.param(
+            "import distilgen.rewrite.marks, distilgen.rewrite.contracts_file", set(), id="marks"
+        ),
+        pytest.param("import distilgen.cli", set(), id="the command line"),
+    ],
+)
+def test_heavy_packages_are_imported_where_they_are_needed(code: str, heavy: set[str]) -> None:
+    assert _loaded(code) <= heavy
