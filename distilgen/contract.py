@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Any
 
 RESULT_KEY = "result"
 """Where an answer that is no JSON object stands in the tool's parameters."""
@@ -24,6 +22,16 @@ _PLACEHOLDER = re.compile(r"\{(arguments|call)\}")
 def canonical_json(value: Any) -> str:
     """`value` as the one JSON text that prompts, rows and fingerprints use: compact, UTF-8."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _sorted(value: Any, *, keep: bool = False) -> Any:
+    """JSON data with the keys of its objects sorted, but for those under `properties`."""
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    keys = value if keep else sorted(value)
+    return {key: _sorted(value[key], keep=key == "properties" and not keep) for key in keys}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +60,13 @@ class Contract:
     base_url: str | None = None
 
     def digest(self) -> str:
-        """The fingerprint that this content must have: 32 hexadecimal digits of a SHA-256."""
+        """The fingerprint that this content must have: 32 hexadecimal digits of a SHA-256.
+
+        The order of fields counts, because the student answers in it; that of other keys is
+        nothing but the Pydantic version's habit.
+        """
         seen = {"system": self.system_prompt, "user": self.user_message, "tool": self.tool}
-        text = json.dumps(seen, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+        text = json.dumps(_sorted(seen), ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def messages(self, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -80,14 +92,6 @@ class Contract:
     def answer(self, result: Any) -> str:
         """The text of the tool call's arguments that answers with `result`, a JSON value."""
         return canonical_json({RESULT_KEY: result} if self.wraps_result else result)
-
-    def unwrap(self, answer: Any) -> Any:
-        """The result in a parsed answer. Raises KeyError when the wrapper is not there."""
-        if not self.wraps_result:
-            return answer
-        if not isinstance(answer, dict):
-            raise KeyError(RESULT_KEY)
-        return answer[RESULT_KEY]
 
     def _user_text(self, arguments: Mapping[str, Any]) -> str:
         def fill(found: re.Match[str]) -> str:

@@ -65,7 +65,7 @@ def test_three_digit_multiply_gives_instructors_rows(tmp_path: Path) -> None:
     assert len(said) == 10
     run("-c", "import three_digit_multiply as m; m.fn(286, b=521); m.fn(b=521, a=286)")
     build = ("-m", "distilgen", "dataset", "build", "--format", "openai-functions", "--no-holdout")
-    assert "left out: 1 record exact duplicates" in run(*build)
+    assert "left out: 1 record equal to an earlier one" in run(*build)
     text = (folder / ".distilgen/datasets/three_digit_multiply.fn/train.jsonl").read_text("utf-8")
     lines = text.splitlines()
     assert json.dumps(json.loads(lines[-1])) == json.dumps(ROW)

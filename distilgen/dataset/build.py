@@ -26,7 +26,7 @@ OLDER, FAILED, MARKED, TWICE = (
     "of an older contract",
     "of a call that raised",
     "with an argument that has no JSON form",
-    "exact duplicates",
+    "equal to an earlier one",
 )
 
 
@@ -125,7 +125,12 @@ def _take(rows: _Rows, record: Record, format_name: str, holdout: Holdout) -> No
     elif not record.usable:
         built.left_out[MARKED] += 1
     else:
-        call, answer = _digest(record.arguments), _digest(record.result)
+        try:
+            line = canonical_json(FORMATS[format_name](built.contract, record)).encode() + b"\n"
+            call, answer = _digest(record.arguments), _digest(record.result)
+        except UnicodeEncodeError:  # half of a character: nothing that can be sent
+            built.left_out[MARKED] += 1
+            return
         known = rows.answers.setdefault(call, set())
         if answer in known:
             built.left_out[TWICE] += 1
@@ -133,13 +138,12 @@ def _take(rows: _Rows, record: Record, format_name: str, holdout: Holdout) -> No
         built.conflicts += len(known) == 1
         known.add(answer)
         split = holdout.split_of(call)
-        row = FORMATS[format_name](built.contract, record)
-        rows.lines[split].append(canonical_json(row).encode() + b"\n")
+        rows.lines[split].append(line)
         built.rows[split] += 1
 
 
 def _digest(value: Any) -> bytes:
-    return hashlib.sha256(canonical_json(value).encode(errors="surrogatepass")).digest()[:16]
+    return hashlib.sha256(canonical_json(value).encode()).digest()[:16]
 
 
 def _write(rows: _Rows, format_name: str, holdout: Holdout) -> None:

@@ -48,7 +48,8 @@ def files_of(folder: Path) -> list[Path]:
     """The record files of a folder, oldest first; none where there is no folder."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+    found = (path for path in folder.iterdir() if NAME.fullmatch(path.name) and path.is_file())
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def read(folder: Path) -> Iterator[Record | Malformed]:
@@ -65,18 +66,22 @@ def _parse(path: Path, number: int, line: bytes) -> Record | Malformed:
     try:
         text = line.decode()
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         reason = (
             "the last line is torn: its writer was stopped" if torn else f"is no JSON ({error})"
         )
         return Malformed(path, number, reason, torn)
     if not isinstance(values, dict):
         return Malformed(path, number, "is no JSON object")
-    absent = [key for key in ("id", "function", "contract", "arguments") if key not in values]
+    texts = ("id", "function", "contract")
+    absent = [key for key in (*texts, "arguments") if key not in values]
     if "result" not in values and "error" not in values:
         absent.append("result")
     if absent:
         return Malformed(path, number, f"has no {absent[0]}")
+    odd = [key for key in texts if not isinstance(values[key], str)]
+    if odd:
+        return Malformed(path, number, f"its {odd[0]} is no text")
     if not isinstance(values["arguments"], dict):
         return Malformed(path, number, "its arguments are no JSON object")
     known = {key: values[key] for key in Record.__dataclass_fields__ if key in values}

@@ -9,8 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import inspect
+import json
 import logging
 import os
+import sys
 import time
 import typing
 from collections.abc import (
@@ -21,12 +23,14 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 from distilgen.runtime import arguments, sink
+from distilgen.runtime.shape import Shape, aligned, not_finite, read_once, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,18 +57,30 @@ class Recorder:
 
     @functools.cached_property
     def _signature(self) -> inspect.Signature:
+        if sys.version_info >= (3, 14):  # annotations are not to be evaluated
+            import annotationlib  # noqa: PLC0415
+
+            return inspect.signature(
+                self.function, annotation_format=annotationlib.Format.FORWARDREF
+            )
         return inspect.signature(self.function)
 
     @functools.cached_property
-    def _adapter(self) -> TypeAdapter[Any] | None:
+    def _typed(self) -> tuple[TypeAdapter[Any], Shape] | None:
         """Of the return type, or of one item of a generator; None where it cannot be evaluated."""
         try:
-            hint = typing.get_type_hints(self.function, include_extras=True).get("return")
+            hint = _return_hint(self.function)
             if self.streams:
                 hint = typing.get_args(hint)[0] if typing.get_origin(hint) in _STREAMS else None
-            return None if hint is None else TypeAdapter(hint)
+            if hint is None:
+                return None
+            adapter: TypeAdapter[Any] = TypeAdapter(hint)
+            shape = shape_of(adapter)
         except Exception:  # noqa: BLE001 - imported for type checkers only: the value's own type serves
             return None
+        if shape.one_way:
+            _log.warning("%s: no student can learn it: %s", self.contract.function, shape.one_way)
+        return adapter, shape
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
         """A call as it starts, its arguments serialised; None when it cannot be recorded."""
@@ -72,19 +88,42 @@ class Recorder:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError:
             return None  # the function itself will say what is wrong with the arguments
+        except Exception as error:  # noqa: BLE001 - recording fails open
+            self.lose(error)
+            return None
         try:
             bound.apply_defaults()
             given = {name: bound.arguments[name] for name in self.contract.parameters}
             return Call(self, arguments.canonical(given))
+        except KeyError as error:
+            self.lose(LookupError(f"its contract has a parameter {error}; instrument it again"))
+            return None
         except Exception as error:  # noqa: BLE001 - recording fails open
             self.lose(error)
             return None
 
     def dump(self, value: Any) -> bytes:
         """A result as JSON that validates against the contract's schema. Raises anything."""
-        if self._adapter is None:
-            return to_json(value, by_alias=True, round_trip=True, inf_nan_mode="constants")
-        return self._adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
+        if hasattr(type(value), "__next__"):
+            raise TypeError(f"{type(value).__qualname__} can be read only once")
+        if self._typed is None:
+            text = to_json(arguments.settled(value), round_trip=True)
+            if arguments.unserializable(text.decode()):
+                raise TypeError("it holds a value that has no JSON form")
+            return text
+        adapter, shape = self._typed
+        if shape.one_way:
+            raise TypeError(shape.one_way)
+        if shape.open:
+            python = adapter.dump_python(value, by_alias=True, round_trip=True, warnings="error")
+            if read_once(python):
+                raise TypeError("it holds an iterator, which can be read only once")
+        text = adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
+        if shape.sets or (shape.floats and b"null" in text):
+            python = adapter.dump_python(value, by_alias=True, round_trip=True)
+            if shape.sets or not_finite(python):
+                text = to_json(aligned(python, json.loads(text)))
+        return text
 
     def write(self, line: bytes) -> None:
         """Hand a line to the sink, whatever becomes of it."""
@@ -115,12 +154,13 @@ class Recorder:
 class Call:
     """One call, from its start to its record."""
 
-    __slots__ = ("arguments", "at_ns", "items", "recorder", "start")
+    __slots__ = ("arguments", "at_ns", "items", "misfit", "recorder", "start")
 
     def __init__(self, recorder: Recorder, canonical: bytes) -> None:
         self.recorder = recorder
         self.arguments = canonical
         self.items: list[bytes] = []
+        self.misfit = b""
         self.at_ns = time.time_ns()
         self.start = time.perf_counter()
 
@@ -139,21 +179,19 @@ class Call:
 
     def yielded(self, value: Any) -> None:
         """The generator yielded."""
+        if self.misfit:
+            return
         try:
             self.items.append(self.recorder.dump(value))
         except Exception as error:  # noqa: BLE001 - told in the record, when the generator ends
-            self.items.append(b"")
-            self.recorder.lose(error)
+            place = f"item {len(self.items)} does not fit the return type: "
+            self.misfit = _error(error, place)
+            self.items.clear()
 
     def exhausted(self) -> None:
         """The generator ended by itself."""
         elapsed = time.perf_counter() - self.start
-        if b"" in self.items:
-            place = self.items.index(b"")
-            outcome = _error(ValueError(f"item {place} does not fit the return type"))
-        else:
-            outcome = b'"result":[' + b",".join(self.items) + b"]"
-        self._end(outcome, elapsed)
+        self._end(self.misfit or b'"result":[' + b",".join(self.items) + b"]", elapsed)
 
     def _end(self, outcome: bytes, elapsed: float) -> None:
         recorder = self.recorder
@@ -174,6 +212,12 @@ def record(contract: Contract, function: Callable[..., Any]) -> Callable[..., An
         wrapper = _coroutine(recorder, function)
     else:
         wrapper = _plain(recorder, function)
+    if isinstance(wrapper, FunctionType) and isinstance(function, FunctionType):
+        # Frameworks evaluate string annotations in the `__globals__` of what they are given. The
+        # wrappers need no names of this module: what they use, they close over.
+        wrapper = FunctionType(
+            wrapper.__code__, function.__globals__, function.__name__, closure=wrapper.__closure__
+        )
     return functools.wraps(function)(wrapper)
 
 
@@ -209,70 +253,95 @@ def _coroutine(recorder: Recorder, function: Callable[..., Any]) -> Callable[...
     return recorded
 
 
-class _Tap(Generator[Any, Any, Any]):
-    """A generator that tells a call what it yields; everything goes through."""
-
-    def __init__(self, source: Generator[Any, Any, Any], call: Call) -> None:
-        self._source, self._call = source, call
-
-    def send(self, value: Any) -> Any:
-        item = self._source.send(value)
-        self._call.yielded(item)
-        return item
-
-    def throw(self, *error: Any) -> Any:
-        item = self._source.throw(*error)
-        self._call.yielded(item)
-        return item
-
-    def close(self) -> None:
-        self._source.close()
-
-
 def _generator(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
     def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         call = recorder.begin(args, kwargs)
         if call is None:
             return (yield from function(*args, **kwargs))
+        source, sent, thrown = function(*args, **kwargs), None, None
         try:
-            result = yield from _Tap(function(*args, **kwargs), call)
+            while True:
+                item = source.send(sent) if thrown is None else source.throw(thrown)
+                call.yielded(item)
+                sent = thrown = None
+                try:
+                    sent = yield item
+                except BaseException as error:  # noqa: BLE001 - the body is where it belongs
+                    thrown = error  # thrown outside of this block, or it becomes a context
+        except StopIteration as end:
+            call.exhausted() if not isinstance(thrown, GeneratorExit) else call.raised(thrown)
+            return end.value
         except BaseException as error:
             call.raised(error)
             raise
-        call.exhausted()
-        return result
+        finally:
+            thrown = None  # it knows this frame, and the frame must not know it
 
     return recorded
 
 
 def _async_generator(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
+    start = _start_unseen
+
     async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         call = recorder.begin(args, kwargs)
-        source = function(*args, **kwargs)
-        step = source.__anext__()
+        source, sent, thrown = function(*args, **kwargs), None, None
+        step = start(source)
         try:
             while True:
                 item = await step
                 if call:
                     call.yielded(item)
+                sent = thrown = None
                 try:
                     sent = yield item
-                except GeneratorExit:
-                    await source.aclose()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - the body is where it belongs
-                    step = source.athrow(error)
-                else:
-                    step = source.asend(sent)
+                except BaseException as error:  # noqa: BLE001 - as above
+                    thrown = error
+                step = source.asend(sent) if thrown is None else source.athrow(thrown)
         except StopAsyncIteration:
             if call:
-                call.exhausted()
+                call.exhausted() if not isinstance(thrown, GeneratorExit) else call.raised(thrown)
         except BaseException as error:
             if call:
                 call.raised(error)
             raise
+        finally:
+            step = thrown = None
 
     return recorded
+
+
+def _start_unseen(source: AsyncGenerator[Any, Any]) -> Any:
+    """The first step of an async generator that no event loop is to know: the loop closes ours,
+    which closes this one, and would else close both at once.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return source.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _return_hint(function: Callable[..., Any]) -> Any:
+    """The return annotation, evaluated; those of parameters may name what is not there."""
+    if sys.version_info >= (3, 14):
+        import annotationlib  # noqa: PLC0415
+
+        annotations = annotationlib.get_annotations(
+            function, format=annotationlib.Format.FORWARDREF
+        )
+    else:
+        annotations = function.__annotations__
+
+    if "return" not in annotations:
+        return None
+
+    def promise() -> None: ...
+
+    promise.__annotations__ = {"return": annotations["return"]}
+    names = getattr(function, "__globals__", {})
+    return typing.get_type_hints(promise, globalns=names, include_extras=True)["return"]
 
 
 def uuid7(at_ns: int) -> str:

@@ -6,6 +6,7 @@ is started from.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,7 +64,7 @@ def configure(
         else folder_of(os.fspath(records), "configure(records=…)"),
         "client": client,
         "async_client": async_client,
-        "timeout": timeout,
+        "timeout": None if timeout is None else _seconds(timeout, "configure(timeout=…)"),
     }
     _settings = replace(
         current(), **{key: value for key, value in said.items() if value is not None}
@@ -81,7 +82,10 @@ def folder_of(url: str, origin: str) -> str:
     """The folder that a records URL names. Raises ConfigError for a sink that there is not."""
     if url.startswith(_SCHEME):
         rest = url.removeprefix(_SCHEME)
-        return "/" + rest.lstrip("/") if rest.startswith("///") else rest.removeprefix("//")
+        url = "/" + rest.lstrip("/") if rest.startswith("///") else rest.removeprefix("//")
+        if not url:
+            raise ConfigError(f"{origin}: {_SCHEME} names no folder")
+        return url
     scheme, colon, _ = url.partition(":")
     if colon and len(scheme) > 1:  # one letter is a Windows drive
         raise ConfigError(
@@ -97,8 +101,15 @@ def _from_environment() -> Settings:
     if url:
         settings = replace(settings, records=folder_of(url, "DISTILGEN_RECORDS"))
     if seconds:
-        try:
-            settings = replace(settings, timeout=float(seconds))
-        except ValueError:
-            raise ConfigError(f"DISTILGEN_TIMEOUT: {seconds!r} is no number of seconds") from None
+        settings = replace(settings, timeout=_seconds(seconds, "DISTILGEN_TIMEOUT"))
     return settings
+
+
+def _seconds(said: str | float, origin: str) -> float:
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise ConfigError(f"{origin}: {said!r} is no number of seconds")
+    return seconds

@@ -6,6 +6,7 @@ apart. When a file is full, the next number is taken; nothing is renamed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -34,25 +35,29 @@ class FileSink:
         self.folder = folder
         self._descriptor = -1
         self._torn = False
-        self._lock = threading.Lock()
+        # Reentrant: a signal handler, or a generator that is collected, may record inside a write.
+        self._lock = threading.RLock()
 
     def write(self, line: bytes) -> None:
         """Append one line, newline included. Raises OSError; then the record is lost."""
         with self._lock:
+            if self._descriptor >= 0:
+                status = os.fstat(self._descriptor)
+                if status.st_size >= FULL or status.st_nlink == 0:  # somebody deleted it
+                    self.close()
             if self._descriptor < 0:
                 self._open()
             if self._torn:  # a line was cut off before ours, and must not swallow it
                 line = b"\n" + line
                 self._torn = False
             self._append(line)
-            if os.lseek(self._descriptor, 0, os.SEEK_CUR) >= FULL:
-                self.close()
 
     def close(self) -> None:
         """Close the file; the next record opens the one that is then the last."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        with self._lock:  # or a write of another thread would go to whoever gets the number next
+            descriptor, self._descriptor = self._descriptor, -1
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _append(self, line: bytes) -> None:
         done = 0
@@ -74,12 +79,14 @@ class FileSink:
         size = path.stat().st_size if path.exists() else 0
         if size >= FULL:
             path, size = self.folder / f"records-{number + 1:06}.jsonl", 0
-        self._torn = size > 0 and not _ends_line(path)
-        self._descriptor = os.open(path, _FLAGS, 0o600)
+        torn = size > 0 and not _ends_line(path)
+        descriptor = os.open(path, _FLAGS, 0o600)
+        self.close()  # a write inside this one may have been first
+        self._descriptor, self._torn = descriptor, torn
 
 
 _sink: FileSink | None = None
-_sink_lock = threading.Lock()
+_sink_lock = threading.RLock()
 
 
 def current() -> FileSink:
@@ -103,9 +110,9 @@ def forget() -> None:
 def _after_fork() -> None:
     # The parent may have held a lock in another thread. The descriptor is shared, and may be.
     global _sink_lock  # noqa: PLW0603
-    _sink_lock = threading.Lock()
+    _sink_lock = threading.RLock()
     if _sink is not None:
-        _sink._lock = threading.Lock()  # noqa: SLF001 - our own class
+        _sink._lock = threading.RLock()  # noqa: SLF001 - our own class
 
 
 if hasattr(os, "register_at_fork"):
@@ -121,5 +128,6 @@ def _ends_line(path: Path) -> bool:
 def _keep_out_of_git(folder: Path) -> None:
     """Records hold what people typed: they do not belong into a repository by accident."""
     ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text("*\n", "utf-8")
+    with contextlib.suppress(OSError):  # records may be appended where no file can be made
+        if not ignore.exists():
+            ignore.write_text("records-*.jsonl\n.gitignore\n", "utf-8")
