@@ -31,9 +31,7 @@ def command(
     accept_contract: bool,
     paths: tuple[Path, ...],
     only: tuple[str, ...],
-    diff: bool,
-    check: bool,
-    dry_run: bool,
+    mode: options.Mode,
     python: str | None,
     folder: Path,
 ) -> int:
@@ -58,9 +56,7 @@ def command(
         return report.finish(
             current,
             selection.plans(make),
+            mode,
             verb="dispatched",
-            diff=diff,
-            check=check,
-            dry_run=dry_run,
             skipped=selection.skipped,
         )

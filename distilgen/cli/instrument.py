@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 def command(
     paths: tuple[Path, ...],
     only: tuple[str, ...],
-    diff: bool,
-    check: bool,
-    dry_run: bool,
+    mode: options.Mode,
     python: str | None,
     folder: Path,
 ) -> int:
@@ -37,10 +35,8 @@ def command(
         code = report.finish(
             current,
             planned,
+            mode,
             verb="instrumented",
-            diff=diff,
-            check=check,
-            dry_run=dry_run,
             skipped=selection.skipped,
         )
         records = current.project.config.records

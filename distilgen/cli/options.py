@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,11 +86,32 @@ def session(folder: Path, python: str | None = None) -> Iterator[Session]:
         yield current
 
 
-def rewriting(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The arguments and options of the commands that rewrite source."""
+@dataclass(frozen=True)
+class Mode:
+    """Whether a command writes, or how it shows what it would do."""
+
+    diff: bool
+    check: bool
+    dry_run: bool
+
+    @property
+    def writes(self) -> bool:
+        """Are files to be changed?"""
+        return not (self.diff or self.check or self.dry_run)
+
+
+def rewriting(function: Callable[..., int]) -> Callable[..., int]:
+    """The arguments and options of the commands that rewrite source: `paths`, `only`, `mode`,
+    `folder`.
+    """
+
+    @functools.wraps(function)
+    def command(*, diff: bool, check: bool, dry_run: bool, **options: Any) -> int:
+        return function(mode=Mode(diff, check, dry_run), **options)
+
     for decorate in reversed((paths, only, diff, check, dry_run, project)):
-        function = decorate(function)
-    return function
+        command = decorate(command)
+    return command
 
 
 def records_folder(current: Session, said: str | None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Sequence
 
-    from distilgen.cli.options import Session
+    from distilgen.cli.options import Mode, Session
     from distilgen.rewrite.module import Change, Planned
 
 _WIDE = 1000
+_COLOURS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}  # green, red, cyan
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -39,23 +41,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def finish(
     current: Session,
     planned: Sequence[Planned],
+    mode: Mode,
     *,
     verb: str,
-    diff: bool,
-    check: bool,
-    dry_run: bool,
     skipped: Counter[str],
 ) -> int:
     """Show or make the changes, and say what came of it. Returns the exit code."""
-    writes = not (diff or check or dry_run)
     functions = changed_files = 0
     for plan in planned:
         if not plan.changes:
             continue
-        if diff:
+        if mode.diff:
             for change in plan.changes:
                 show_diff(current, change)
-        if writes:
+        if mode.writes:
             try:
                 journal.write(current.project.root, plan.changes)
             except SourceError as error:
@@ -63,31 +62,36 @@ def finish(
                 continue
         functions += len(plan.functions)
         changed_files += len(plan.changes)
-        if not diff:
+        if not mode.diff:
             for name in plan.functions:
-                click.echo(f"{'' if writes else 'would be '}{verb}: {name}")
-    said = f"{counted(functions, 'function')} {'' if writes else 'would be '}{verb}"
+                click.echo(f"{'' if mode.writes else 'would be '}{verb}: {name}")
+    said = f"{counted(functions, 'function')} {'' if mode.writes else 'would be '}{verb}"
     notes = [f"{count} skipped ({reason})" for reason, count in skipped.most_common()]
     click.echo("; ".join([said, *notes, counted(changed_files, "file")]), err=True)
-    return current.code(FINDINGS if check and changed_files else CLEAN)
+    return current.code(FINDINGS if mode.check and changed_files else CLEAN)
 
 
 def show_diff(current: Session, change: Change) -> None:
-    """Print a unified diff that `patch -p1` takes; coloured on a terminal."""
-    name = current.project.relative(change.path)
-    old, new = _lines(change.before), _lines(change.after)
-    from_, to = (
-        (f"a/{name}" if change.before is not None else "/dev/null"),
-        (f"b/{name}" if change.after is not None else "/dev/null"),
+    """Print a unified diff, in the file's own bytes, that `patch -p1` and `git apply` take;
+    coloured on a terminal.
+    """
+    name = current.project.relative(change.path).encode()
+    old = b"/dev/null" if change.before is None else b"a/" + name
+    new = b"/dev/null" if change.after is None else b"b/" + name
+    lines = difflib.diff_bytes(
+        difflib.unified_diff, _lines(change.before), _lines(change.after), old, new
     )
-    for line in difflib.unified_diff(old, new, from_, to, n=3):
-        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-        text = line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        click.secho(text, fg=colour, nl=False)
+    coloured = sys.stdout.isatty()
+    for line in lines:
+        text = line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
+        colour = _COLOURS.get(line[:1])
+        if coloured and colour:
+            text = colour + text.removesuffix(b"\n") + b"\x1b[0m\n"
+        click.echo(text, nl=False)
 
 
-def _lines(raw: bytes | None) -> list[str]:
-    return (raw or b"").decode("utf-8", "backslashreplace").splitlines(keepends=True)
+def _lines(raw: bytes | None) -> list[bytes]:
+    return [line for line in re.split(rb"(?<=\n)", raw or b"") if line]
 
 
 def counted(count: int, word: str) -> str:

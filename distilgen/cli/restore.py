@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def command(
     paths: tuple[Path, ...],
     only: tuple[str, ...],
-    diff: bool,
-    check: bool,
-    dry_run: bool,
+    mode: options.Mode,
     folder: Path,
 ) -> int:
     """Take everything of distilgen's out of the files at or below PATHS: byte for byte where they
@@ -51,10 +49,8 @@ def command(
         return report.finish(
             current,
             planned,
+            mode,
             verb="restored",
-            diff=diff,
-            check=check,
-            dry_run=dry_run,
             skipped=Counter(),
         )
 

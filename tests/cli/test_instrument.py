@@ -55,6 +55,19 @@ def test_diff_is_what_patch_makes_of_it(distilgen: Cli) -> None:
     assert INSTRUMENTED.encode() in patched["src/shop/mail.py"]
 
 
+def test_diff_of_odd_lines_and_encodings_applies(distilgen: Cli) -> None:
+    source = (
+        "# -*- coding: latin-1 -*-\n\x0c# caf\xe9 \x0b\r\nfrom shop.models import Email\r\n\n\n"
+    )
+    source += "def ask() -> Email:\n    return Email(to='\xe9', urgent=False)"
+    (distilgen.folder / "src/shop/odd.py").write_bytes(source.encode("latin-1"))
+    command = [sys.executable, "-m", "distilgen", "instrument", "--diff", "src/shop/odd.py"]
+    diff = subprocess.run(command, capture_output=True, check=True).stdout
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "apply", "-"], input=diff, check=True)
+    assert distilgen("instrument", "--check", "src/shop/odd.py").code == 0
+
+
 def test_dispatch_leaves_a_thin_stub(distilgen: Cli) -> None:
     before = distilgen.snapshot()
     distilgen("instrument", "src/")
