@@ -104,7 +104,7 @@ def _qualifier(function: Surveyed, resolver: Resolver) -> Callable[[ast.expr], a
                 if found.kind == "class" and found.facts:
                     same = found.facts.path == function.facts.path and found.facts.is_script
                     module = "__main__" if same else found.facts.name
-                    return expressions.parse(f"{module}.{found.name}")
+                    return ast.Name(f"{module}.{found.name}")  # a file's name may be no identifier
             return node
 
     return lambda node: Qualify().visit(expressions.unquoted(node))

@@ -79,8 +79,12 @@ class Project:
 
     @cached_property
     def roots(self) -> tuple[Path, ...]:
-        """Its import roots."""
-        return modules.import_roots(self.root, [self.root / name for name in self.config.roots])
+        """Its import roots. Raises ConfigError for one that is not there."""
+        named = [(self.root / name).resolve() for name in self.config.roots]
+        for folder in named:
+            if not folder.is_dir():
+                raise ConfigError(f"{self.root / config.FILE}: roots: there is no folder {folder}")
+        return modules.import_roots(self.root, named)
 
     @cached_property
     def resolver(self) -> Resolver:
@@ -173,7 +177,7 @@ class Project:
     def _is_ours(self, source: SourceFile) -> bool:
         """May a module be rewritten, or its rewriting have been stopped half way?"""
         return (
-            marks.sidecar_name(source.path) in source.text
+            "_distil" in source.text
             or marks.sidecar_path(source.path).exists()
             or originals.path_for(self.root, source.path).exists()
         )

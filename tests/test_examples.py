@@ -76,6 +76,14 @@ def test_three_digit_multiply_gives_instructors_rows(tmp_path: Path) -> None:
         assert answer["function_call"]["arguments"] == f'{{"a":{a},"b":{b},"result":{result}}}'
 
 
+def test_docs_show_the_contract_of_the_example() -> None:
+    command = [sys.executable, "-m", "distilgen", "show", "shop.mail:complex_chain"]
+    folder = ROOT / "examples/sales_follow_up"
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=True)
+    fingerprint = done.stdout.splitlines()[1].split()[1]
+    assert f'fingerprint="{fingerprint}"' in (ROOT / "docs/contracts.md").read_text("utf-8")
+
+
 def test_demo_runs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     done = subprocess.run(

@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 findings or would change, 2 usage, 123 something failed; s
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -54,6 +55,9 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit the process with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack the letters of a docstring
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(arguments))
 
 
@@ -69,6 +73,9 @@ def run(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away, and wants no more of us
+        return errors.FAILED
+    except OSError as error:  # a full disk, a folder that is none, a working directory that is gone
+        click.echo(f"distilgen: {error}", err=True)
         return errors.FAILED
     except errors.DistilgenError as error:
         click.echo(f"distilgen: {error}", err=True)

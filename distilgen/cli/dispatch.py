@@ -46,17 +46,21 @@ def command(
             raise UsageError("dispatch: which model? Name it with --model")
         known = None if accept_contract else lock.read(current.project.root).get(chosen)
         selection = Selection(current, paths, only)
+        foreign: list[str] = []
         make = partial(
             modules.dispatch,
             model=chosen,
             base_url=base_url or defaults.base_url,
             trained_for=known.contract if known else None,
-            refused=selection.skipped,
+            foreign=foreign,
+            refused=current.tell,
         )
-        return report.finish(
-            current,
-            selection.plans(make),
-            mode,
-            verb="dispatched",
-            skipped=selection.skipped,
-        )
+        planned = selection.plans(make)
+        for name in foreign:
+            reason = (
+                f"{name}: {chosen} was trained for another contract, --accept-contract takes it"
+            )
+            selection.skipped[reason] += 1
+        if foreign and not any(plan.functions for plan in planned):
+            current.failed = True
+        return report.finish(current, planned, mode, verb="dispatched", skipped=selection.skipped)

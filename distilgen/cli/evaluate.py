@@ -61,12 +61,11 @@ def command(
             rows.append((name, f"{share:.1%}", f"{low:.1%} to {high:.1%}", str(seen)))
         report.table(("field", "agreement", "95 % interval", "calls"), rows)
         if problems:
-            click.echo(
-                f"{found.failed} calls without an answer, the first: {problems[0]}", err=True
-            )
-            current.failed = found.failed == found.calls
+            said = report.counted(len(problems), "call")
+            click.echo(f"{said} without an answer, the first: {problems[0]}", err=True)
+        current.failed = bool(found.unasked)
         models = lock.read(root)
-        if model in models and split == "test":
+        if model in models and split == "test" and not found.unasked:
             models[model] = replace(models[model], agreement=found.share)
             lock.write(root, models)
         return current.code()

@@ -63,7 +63,9 @@ def finish(
         functions += len(plan.functions)
         changed_files += len(plan.changes)
         if not mode.diff:
-            for name in plan.functions:
+            # Where no function changes, a generated file does: an older version laid it out.
+            files = [f"file {current.project.relative(change.path)}" for change in plan.changes]
+            for name in plan.functions or files:
                 click.echo(f"{'' if mode.writes else 'would be '}{verb}: {name}")
     said = f"{counted(functions, 'function')} {'' if mode.writes else 'would be '}{verb}"
     notes = [f"{count} skipped ({reason})" for reason, count in skipped.most_common()]

@@ -40,7 +40,7 @@ def command(
                 }
                 named |= {p for p in only if any(fnmatchcase(n, _bare(p)) for n in names)}
                 if chosen or not only:
-                    planned.append(modules.restore(loaded, chosen if only else None))
+                    planned.append(modules.restore(loaded, current.tell, chosen if only else None))
             except SourceError as error:
                 current.tell(error)
         absent = [pattern for pattern in only if pattern not in named]

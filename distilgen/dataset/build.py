@@ -24,7 +24,7 @@ SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
 OLDER, FAILED, MARKED, TWICE = (
     "of an older contract",
-    "of a call that raised",
+    "of a call without a result",
     "with an argument that has no JSON form",
     "equal to an earlier one",
 )

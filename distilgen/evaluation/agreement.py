@@ -12,7 +12,8 @@ CONFIDENCE = 0.95
 
 @dataclass
 class Agreement:
-    """Counts of calls. failed: the student gave no answer; such a call agrees nowhere.
+    """Counts of calls. failed: the student gave no answer; such a call agrees nowhere. unasked:
+    the server could not be asked, which says nothing of the student; not among the calls.
 
     fields: for each field of the teacher's answers, calls in which the student's is equal.
     """
@@ -20,6 +21,7 @@ class Agreement:
     calls: int = 0
     equal: int = 0
     failed: int = 0
+    unasked: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     fields_seen: Counter[str] = field(default_factory=Counter)
 

@@ -50,8 +50,9 @@ def measure(
 ) -> Agreement:
     """The agreement of a student with the teacher on the calls in a dataset file.
 
-    ask: the student's answer to a call, as a JSON value; what it raises is told, and counts as no
-    answer. concurrency: calls at a time.
+    ask: the student's answer to a call, as a JSON value. A ValueError of its counts as no answer;
+    of anything else it raises nobody can say whose fault it is. Both are told. concurrency: calls
+    at a time.
     """
     agreement = Agreement()
 
@@ -63,7 +64,10 @@ def measure(
 
     with ThreadPoolExecutor(concurrency) as pool:
         for row, given, error in pool.map(answer, rows(path)):
-            agreement.add(row.answer, given, failed=error is not None)
+            if error is None or isinstance(error, ValueError):
+                agreement.add(row.answer, given, failed=error is not None)
+            else:
+                agreement.unasked += 1
             if error:
                 told(str(error))
     return agreement

@@ -97,6 +97,8 @@ def _literal(value: Any, indent: str) -> str:
         return (
             "[\n" + "".join(f"{inner}{_literal(item, inner)},\n" for item in value) + indent + "]"
         )
+    if isinstance(value, tuple) and len(value) == 1:
+        return f"({_literal(value[0], indent)},)"  # its comma is no reason to break the line
     if isinstance(value, tuple) and value:
         return (
             "(\n" + "".join(f"{inner}{_literal(item, inner)},\n" for item in value) + indent + ")"

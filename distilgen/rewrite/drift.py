@@ -50,7 +50,8 @@ def findings(
         frozen = module.contracts.get(mark.contract)
         if frozen is None:
             message = f"has no contract in {sidecar.name}"
-            yield Finding(module.path, line, mark.qualname, message, "distilgen instrument")
+            command = "dispatch --model" if mark.state == "dispatched" else "instrument"
+            yield Finding(module.path, line, mark.qualname, message, f"distilgen {command}")
             continue
         yield from _of_contract(module, mark, frozen, by_line.get(line), freeze)
         if mark.state == "dispatched":
@@ -65,10 +66,20 @@ def findings(
             yield Finding(module.path, again or 1, qualname, message, "distilgen instrument")
     if new:
         for item in functions:
-            if item.is_candidate and not module.found.at(item.function.line):
+            fresh = item.is_candidate and not module.found.at(item.function.line)
+            if fresh and _has_schema(item, freeze):
                 message = f"is new: it returns {item.answer}, and nothing records it"
                 line, qualname = item.function.line, item.function.qualname
                 yield Finding(module.path, line, qualname, message, "distilgen instrument")
+
+
+def _has_schema(surveyed: Surveyed, freeze: Callable[[Surveyed], Contract]) -> bool:
+    """Could the function be instrumented?"""
+    try:
+        freeze(surveyed)
+    except SchemaError:
+        return False
+    return True
 
 
 def _of_contract(

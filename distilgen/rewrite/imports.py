@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
 from distilgen.rewrite import marks
@@ -67,11 +68,27 @@ def _statement(facts: Facts, name: str) -> str:
     relative = any(
         item.imported and item.imported.level for found in facts.scope.values() for item in found
     )
-    if not (facts.is_package or relative or "." in facts.name):
+    if not (facts.is_package or relative or _is_in_package(facts)):
         return f"import {name}"
     if facts.is_script and not relative and facts.path.stem != "__main__":
         return f"from {facts.package} import {name}"
     return f"from . import {name}"
+
+
+def _is_in_package(facts: Facts) -> bool:
+    """Is the module imported by a dotted name? Its folder says so by an `__init__.py`, or by being
+    below a source root; a folder of tests or scripts is no namespace package, unless a module
+    in it or above it imports it as one.
+    """
+    first, _, rest = facts.name.partition(".")
+    folder = facts.path.parent
+    if not rest:
+        return False
+    root = folder.parents[facts.name.count(".") - 1]
+    if (folder / "__init__.py").is_file() or root.name == "src":
+        return True
+    use = re.compile(rf"^\s*(?:from|import)\s+{re.escape(first)}\b".encode(), re.MULTILINE)
+    return any(use.search(path.read_bytes()) for path in {*folder.glob("*.py"), *root.glob("*.py")})
 
 
 def _end_of_imports(body: list[ast.stmt], first_use: int) -> int | None:

@@ -9,6 +9,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from distilgen.source.files import SIDECAR
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -73,6 +75,21 @@ def find(tree: ast.Module, path: Path) -> Marks:
             if mark:
                 marks.functions.append(mark)
     return marks
+
+
+def foreign(tree: ast.Module, path: Path) -> tuple[str, int] | None:
+    """(name, line) of the sidecar of another module that this one uses, as one does that was
+    renamed or copied without its own.
+    """
+    for node in top_level(tree.body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                name = alias.name.rpartition(".")[2]
+                if SIDECAR.fullmatch(f"{name}.py") and not is_sidecar(node, alias, path):
+                    local = alias.asname or name
+                    if any(_mark(function, "", local) for _, function in functions(tree)):
+                        return name, node.lineno
+    return None
 
 
 def is_sidecar(node: ast.Import | ast.ImportFrom, alias: ast.alias, path: Path) -> bool:

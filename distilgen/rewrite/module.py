@@ -17,7 +17,6 @@ from distilgen.rewrite.splice import splice
 
 if TYPE_CHECKING:
     import ast
-    from collections import Counter
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
@@ -68,7 +67,17 @@ class Module:
 
 
 def load(project: Path, source: SourceFile) -> Module:
-    """A module with its sidecar and its removed bodies. Raises SourceError."""
+    """A module with its sidecar and its removed bodies. Raises SourceError, also for a module that
+    uses the sidecar of another.
+    """
+    strange = marks.foreign(source.tree, source.path)
+    if strange:
+        name, line = strange
+        message = (
+            f"uses {name}, the sidecar of another module; if it was renamed, name it back, run "
+            "`distilgen restore`, and rename it then"
+        )
+        raise SourceError(source.path, message, line=line)
     return Module(
         project,
         source,
@@ -108,28 +117,34 @@ def dispatch(
     model: str,
     base_url: str | None,
     trained_for: str | None,
-    refused: Counter[str],
+    foreign: list[str],
+    refused: Callable[[SourceError], None],
 ) -> Planned:
     """Replace the bodies of the wanted functions by calls of `model`.
 
     trained_for: the fingerprint of the contract that the model is known to belong to; functions
-    with another one are left alone, and counted in `refused`.
+    with another one are left alone, and added to `foreign`. Those that no stub can stand for are
+    left alone, and told to `refused`.
     """
     names, edits, changed = _Names(module), [], []
     contracts, bodies = _live_contracts(module), dict(module.bodies)
     for surveyed, contract in wanted:
-        if trained_for not in (None, contract.fingerprint):
-            refused[f"{model} was trained for another contract"] += 1
-            continue
         node, mark = names.node(surveyed)
+        if trained_for not in (None, contract.fingerprint):
+            foreign.append(surveyed.name)
+            continue
         name = mark.contract if mark else names.new(surveyed.function.qualname)
         bound = replace(contract, model=model, base_url=base_url)
         if mark is None or mark.state == "recorded":
+            try:
+                edit = stub.stub(module.source, node, surveyed, f"{names.alias}.{name}")
+            except ValueError as error:
+                refused(_refusal(module, node, str(error)))
+                continue
             if mark and mark.decorator:
                 edits.append(record.undecoration(module.source, mark.decorator))
-            replaced = partial(stub.stub, module.source, node, surveyed, f"{names.alias}.{name}")
-            edits.append(_edit(module, node, replaced))
-            bodies[name] = module.source.text[edits[-1].start : edits[-1].stop]
+            edits.append(edit)
+            bodies[name] = module.source.text[edit.start : edit.stop]
             changed.append(surveyed.name)
         elif contracts.get(name) != bound:
             changed.append(surveyed.name)
@@ -139,9 +154,19 @@ def dispatch(
     return _planned(module, after, contracts, bodies, changed)
 
 
-def restore(module: Module, only: Collection[str] | None = None) -> Planned:
-    """Give back the teachers: all of the module's, or those with the qualified names in `only`."""
+def restore(
+    module: Module, refused: Callable[[SourceError], None], only: Collection[str] | None = None
+) -> Planned:
+    """Give back the teachers: all of the module's, or those with the qualified names in `only`.
+
+    refused: is told of stubs whose bodies are not there; they stay.
+    """
     chosen = [m for m in module.found.functions if only is None or m.qualname in only]
+    for mark in [m for m in chosen if not m.decorator and m.contract not in module.bodies]:
+        chosen.remove(mark)
+        place = originals.path_for(module.project, module.path).relative_to(module.project)
+        message = f"its body is not in {place.as_posix()}; take that file back from version control"
+        refused(_refusal(module, mark.function, message))
     left = [mark for mark in module.found.functions if mark not in chosen]
     edits = _restoring(module, chosen, last=not left)
     after = _spliced(module, edits)
@@ -220,7 +245,11 @@ def _edit(module: Module, node: marks.FunctionNode, make: Callable[[], Edit]) ->
     try:
         return make()
     except ValueError as error:
-        raise SourceError(module.path, str(error), line=node.lineno, function=node.name) from error
+        raise _refusal(module, node, str(error)) from error
+
+
+def _refusal(module: Module, node: marks.FunctionNode, message: str) -> SourceError:
+    return SourceError(module.path, message, line=node.lineno, function=node.name)
 
 
 def _restoring(module: Module, chosen: Sequence[marks.Mark], *, last: bool) -> list[Edit]:
@@ -229,17 +258,10 @@ def _restoring(module: Module, chosen: Sequence[marks.Mark], *, last: bool) -> l
     for mark in chosen:
         if mark.decorator:
             edits.append(record.undecoration(module.source, mark.decorator))
-        elif mark.contract in module.bodies:
+        else:
             body = module.bodies[mark.contract]
             back = partial(stub.unstub, module.source, mark.function, body)
             edits.append(_edit(module, mark.function, back))
-        else:
-            message = (
-                f"its body is not in {originals.path_for(module.project, module.path)}; "
-                "take that file back from version control"
-            )
-            line = mark.function.lineno
-            raise SourceError(module.path, message, line=line, function=mark.qualname)
     if last:
         verify.unused(module.source, module.found)
         edits += [imports.removal(module.source, node) for node in module.found.imports]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -23,13 +24,23 @@ def read(project: Path, module: Path) -> dict[str, str]:
     try:
         content = json.loads(path.read_text("utf-8"))
         bodies = {str(name): str(text) for name, text in content["bodies"].items()}
+        whole = content["sha256"] == _digest(bodies)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         message = f"cannot be read as removed bodies ({error}); take it back from version control"
         raise SourceError(path, message) from error
+    if not whole:
+        message = "was edited by hand; take it back from version control"
+        raise SourceError(path, message)
     return bodies
+
+
+def _digest(bodies: dict[str, str]) -> str:
+    """Of what the file keeps, so that a restored body is the one that was removed."""
+    return hashlib.sha256(json.dumps(bodies, sort_keys=True).encode()).hexdigest()
 
 
 def render(project: Path, module: Path, bodies: dict[str, str]) -> bytes:
     """The file's bytes."""
-    content = {"file": module.relative_to(project).as_posix(), "bodies": bodies}
+    name = module.relative_to(project).as_posix()
+    content = {"file": name, "sha256": _digest(bodies), "bodies": bodies}
     return (json.dumps(content, indent=2, ensure_ascii=True) + "\n").encode()

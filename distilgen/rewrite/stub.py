@@ -26,6 +26,8 @@ def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contrac
     """Replace the body by a call of `contract`, an expression. Raises ValueError when it cannot be
     done with the names that the function sees.
     """
+    if _returns_behind_items(surveyed):
+        raise ValueError("it returns a value behind its items, for which a student has no place")
     start, last = _body(source, function)
     stop = max(line_end(source, last), _end_of_comments(source, function, last))
     answer = answer_type(surveyed)
@@ -119,6 +121,14 @@ def _unquoted(annotation: str) -> str:
     except cst.ParserSyntaxError:
         return ""
     return expression.code
+
+
+def _returns_behind_items(surveyed: Surveyed) -> bool:
+    """Is it annotated as a generator with a return value: `Generator[Item, None, str]`?"""
+    match expressions.unquoted(expressions.parse(surveyed.function.returns or "None")):
+        case ast.Subscript(slice=ast.Tuple(elts=[_, _, last])) if surveyed.streams:
+            return not (isinstance(last, ast.Constant) and last.value is None)
+    return False
 
 
 def _kind(surveyed: Surveyed) -> str:

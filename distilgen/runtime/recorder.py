@@ -107,6 +107,9 @@ class Recorder:
         if hasattr(type(value), "__next__"):
             raise TypeError(f"{type(value).__qualname__} can be read only once")
         if self._typed is None:
+            serializer = getattr(type(value), "__pydantic_serializer__", None)
+            if serializer is not None:  # of a model: it knows what is computed, and not read back
+                return serializer.to_json(value, by_alias=True, round_trip=True, warnings="error")  # type: ignore[no-any-return]
             text = to_json(arguments.settled(value), round_trip=True)
             if arguments.unserializable(text.decode()):
                 raise TypeError("it holds a value that has no JSON form")
@@ -119,6 +122,8 @@ class Recorder:
             if read_once(python):
                 raise TypeError("it holds an iterator, which can be read only once")
         text = adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
+        if shape.custom:
+            adapter.validate_json(text)  # or no student could give this answer
         if shape.sets or (shape.floats and b"null" in text):
             python = adapter.dump_python(value, by_alias=True, round_trip=True)
             if shape.sets or not_finite(python):

@@ -35,13 +35,15 @@ _SEQUENCES = (list, tuple, set, frozenset, deque)
 
 @dataclass(frozen=True)
 class Shape:
-    """sets, floats: there may be some. open: there may be anything. one_way: why a value that was
-    written cannot be read again, where that is so.
+    """sets, floats: there may be some. open: there may be anything. custom: somebody's function
+    writes a part of it. one_way: why a value that was written cannot be read again, where that is
+    so.
     """
 
     sets: bool
     floats: bool
     open: bool
+    custom: bool = False
     one_way: str = ""
 
 
@@ -53,6 +55,7 @@ def shape_of(adapter: TypeAdapter[Any]) -> Shape:
         sets=opened or bool(kinds & {"set", "frozenset"}),
         floats=opened or "float" in kinds,
         open=opened,
+        custom=_is_custom(adapter.core_schema),
         one_way=next(_one_way(adapter.core_schema, {}), ""),
     )
 
@@ -108,6 +111,18 @@ def _kinds(schema: Any) -> Iterator[str]:
         for key, item in schema.items():
             if key not in ("metadata", "default", "expected"):
                 yield from _kinds(item)
+
+
+def _is_custom(schema: Any) -> bool:
+    """Has a node of a core schema a serialiser that its author wrote?"""
+    if isinstance(schema, list | tuple):
+        return any(_is_custom(item) for item in schema)
+    if not isinstance(schema, dict):
+        return False
+    written = schema.get("serialization")
+    if isinstance(written, dict) and str(written.get("type", "")).startswith("function-"):
+        return True
+    return any(_is_custom(schema[key]) for key in schema if key not in ("metadata", "default"))
 
 
 def _one_way(schema: Any, config: dict[str, Any]) -> Iterator[str]:

@@ -98,6 +98,8 @@ def _policy(function: Function, facts: Facts, resolver: Resolver, *, stream: boo
     """Why a function that returns a Pydantic type is left alone; empty when it is not."""
     if function.skipped:
         return "skipped by its comment"
+    if not f"_{facts.path.stem}".isidentifier():
+        return f"no module can be imported beside {facts.path.name}: its name is no identifier"
     if function.nested:
         return "defined inside a function"
     if function.typing_only:

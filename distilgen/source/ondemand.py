@@ -63,11 +63,15 @@ class _Maker:
         self.path = path
         self._flags = slices.future_flags(tree)
         slices.mark_changes(tree)
+        slices.without_recording(tree)
         for statement in tree.body:
             for name in slices.bound(statement):
                 self._binders.setdefault(name, []).append(statement)
             self._stars += slices.stars(statement)
         self._names["__builtins__"] = _Namespace(self)
+        for statement in tree.body:
+            if slices.is_typing_import(statement):
+                self._execute_whole(statement)
 
     def binds(self, name: str) -> bool:
         return name in self._binders
@@ -88,12 +92,15 @@ class _Maker:
                         raise  # else a later statement, whose condition needs what is being made
                 finally:
                     self._running.discard((name, place))
-            if not any(running == name for running, _ in self._running):
+            if not self.is_making(name):
                 self._made.add(name)
         try:
             return self._names[name]
         except KeyError:
             raise NameError(f"name {name!r} is not defined", name=name) from None
+
+    def is_making(self, name: str) -> bool:
+        return any(running == name for running, _ in self._running)
 
     def make_starred(self, name: str) -> Any:
         """`name` from a star import. KeyError when no star import has it."""
@@ -119,6 +126,10 @@ class _Maker:
             exec(code, self._names)  # noqa: S102 - evaluating the type is what this is for
             if piece is statement:
                 self._done.add(id(statement))
+
+    def _execute_whole(self, statement: ast.stmt) -> None:
+        code = compile(ast.Module([statement], []), str(self.path), "exec", dont_inherit=True)
+        exec(code, self._names)  # noqa: S102 - as above
 
     def import_(
         self, name: str, globals_: Any = None, locals_: Any = None, names: Any = (), level: int = 0
@@ -155,7 +166,7 @@ class ProjectModule(types.ModuleType):
         maker = self.__maker__
         if name.startswith("__") and name.endswith("__") and not maker.binds(name):
             raise AttributeError(name)
-        if maker.binds(name):
+        if maker.binds(name) and not (maker.is_making(name) and self._has_submodule(name)):
             return maker.make(name)
         try:
             return maker.make_starred(name)
@@ -164,6 +175,11 @@ class ProjectModule(types.ModuleType):
         if maker.binds("__getattr__"):
             return maker.make("__getattr__")(name)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name)
+
+    def _has_submodule(self, name: str) -> bool:
+        """Is `from . import name` in the package itself to import one?"""
+        folders = [Path(folder) for folder in vars(self).get("__path__", ())]
+        return modules.find(name, folders) is not None
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

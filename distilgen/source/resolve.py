@@ -213,13 +213,15 @@ class Resolver:
     def _attribute(
         self, module: str, name: str, near: Path | None, seen: frozenset[tuple[str, str]]
     ) -> Iterator[Definition]:
-        if (module, name) in seen:
+        inner = f"{module}.{name}" if module else name
+        if (module, name) in seen:  # `from . import models` in the package itself: the submodule
+            if self.index.module(inner, near):
+                yield Definition("module", inner)
             return
         seen |= {(module, name)}
         if module.partition(".")[0] in _UNREAD or modules.is_standard(module):
             yield Definition("outside", f"{module}.{name}")
             return
-        inner = f"{module}.{name}" if module else name
         facts = self.index.module(module, near)
         if facts and name in facts.scope:
             yield from self._bindings(facts.scope[name], facts, (name,), seen)

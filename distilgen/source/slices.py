@@ -13,6 +13,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def without_recording(tree: ast.Module) -> None:
+    """Take our decorators out: they change no type, and their sidecar may be out of date."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.decorator_list = [item for item in node.decorator_list if not _is_ours(item)]
+
+
+def _is_ours(decorator: ast.expr) -> bool:
+    match decorator:
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=sidecar)), attr="record"):
+            return sidecar.startswith("_") and "_distil" in sidecar
+    return False
+
+
+def is_typing_import(node: ast.stmt) -> bool:
+    """Does a statement import from the modules whose names `dataclasses` looks for in the
+    namespace of a class, where its annotations are strings: ClassVar, InitVar, KW_ONLY?
+    """
+    names = [node.module] if isinstance(node, ast.ImportFrom) and not node.level else []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    return bool(names) and all(name in _TYPING_MODULES for name in names)
+
+
+_TYPING_MODULES = frozenset({"dataclasses", "typing", "typing_extensions"})
+
+
 def future_flags(tree: ast.Module) -> int:
     flags = 0
     for node in tree.body:

@@ -63,8 +63,8 @@ def schema_of(request: dict[str, Any], finder: Finder) -> dict[str, Any]:
 
 def _load(name: str, path: Path, finder: Finder) -> types.ModuleType:
     """The module of a file, be it a script that no import would find."""
-    if modules.find(name, finder.roots) != path:
-        finder.visit(path.parent)
+    if modules.find(name, finder.roots) != path or not (path.parent / "__init__.py").exists():
+        finder.visit(path.parent)  # a script finds the modules beside it
     found = modules.find(name, finder.roots) == path and importlib.import_module(name)
     if isinstance(found, ProjectModule):
         return found

@@ -76,7 +76,7 @@ def test_check_is_silent_where_nothing_drifted(distilgen: Cli) -> None:
                      "mail.py:8: reply: its contract in _mail_distil.py was edited by hand",
                      id="edited by hand"),
         pytest.param("_mail_distil.py", "reply = ", "<<<<<<< ours\nreply = ",
-                     "_mail_distil.py:6: holds a merge conflict", id="merge conflict"),
+                     "_mail_distil.py:7: holds a merge conflict", id="merge conflict"),
         pytest.param("mail.py", "def reply", "def answer",
                      "mail.py:8: answer: its contract changed: it was shop.mail:reply, and is",
                      id="renamed"),
@@ -139,7 +139,8 @@ def test_dispatch_refuses_a_model_of_another_contract(distilgen: Cli) -> None:
     )
     distilgen.write({"distilgen.lock": f'{{"models": {{"ft:m": {entry}}}}}'})
     ran = distilgen("dispatch", "--model", "ft:m", "src")
-    assert "1 skipped (ft:m was trained for another contract)" in ran.err
+    assert ran.code == 123
+    assert "1 skipped (shop.mail:reply: ft:m was trained for another contract, --acc" in ran.err
     assert "dispatch(" not in distilgen.read("src/shop/mail.py")
     assert distilgen("dispatch", "--accept-contract", "--model", "ft:m", "src").code == 0
     assert "dispatch(" in distilgen.read("src/shop/mail.py")

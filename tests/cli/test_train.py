@@ -99,6 +99,7 @@ def trained(
 ) -> Callable[..., Any]:
     """Runs `distilgen train reply` on a dataset of 60 calls."""
     monkeypatch.setenv("OPENAI_API_KEY", "k")
+    monkeypatch.setattr("openai._constants.INITIAL_RETRY_DELAY", 0.0)
     distilgen("instrument", "src")
     records({f"call {n}": f'{{"to":"call {n}","urgent":false}}' for n in range(60)})
     assert distilgen("dataset", "build").code == 0
@@ -208,3 +209,16 @@ def test_evaluate_an_unknown_model(
     assert ran.code == 123
     assert "calls without an answer, the first: " in ran.err
     assert "does not exist" in ran.err
+
+
+def test_an_outage_measures_nothing(
+    distilgen: Cli, server: OpenAIServer, trained: Callable[..., Any]
+) -> None:
+    trained()
+    distilgen("evaluate", "reply", "--model", TUNED, "--base-url", server.base_url)
+    before = distilgen.read("distilgen.lock")
+    assert '"agreement": 1.0' in before
+    ran = distilgen("evaluate", "reply", "--model", TUNED, "--base-url", "http://127.0.0.1:9/v1")
+    assert ran.code == 123
+    assert "without an answer" in ran.err
+    assert distilgen.read("distilgen.lock") == before

@@ -73,7 +73,7 @@ def test_what_is_left_out_is_counted(
     assert one.left_out == {
         "equal to an earlier one": 1,
         "of an older contract": 1,
-        "of a call that raised": 1,
+        "of a call without a result": 1,
         "with an argument that has no JSON form": 2,
     }
     assert one.conflicts == 0

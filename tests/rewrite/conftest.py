@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +16,7 @@ from distilgen.source.resolve import Index, Resolver
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from distilgen.errors import SourceError
     from distilgen.source.functions import Surveyed
 
 Step = Literal["instrument", "dispatch"]
@@ -32,6 +32,10 @@ class M(BaseModel):
 class N(M):
     pass
 """
+
+
+def _refuse(error: SourceError) -> None:
+    raise error
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ class Workbench:
             model=model,
             base_url=None,
             trained_for=None,
-            refused=Counter(),
+            foreign=[],
+            refused=_refuse,
         )
 
     def run(self, step: Step, *only: str, model: str = "ft:one") -> module.Planned:
@@ -113,7 +118,7 @@ class Workbench:
 
     def restore(self, *only: str) -> module.Planned:
         """Take the steps back."""
-        planned = module.restore(self.load(), only or None)
+        planned = module.restore(self.load(), _refuse, only or None)
         journal.write(self.project, planned.changes)
         return planned
 

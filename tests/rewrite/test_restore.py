@@ -299,7 +299,7 @@ def test_missing_originals(bench: Workbench) -> None:
     with pytest.raises(SourceError) as caught:
         bench.restore()
     assert str(caught.value) == (
-        f"{bench.path}:5: f: its body is not in {bench.originals}; "
+        f"{bench.path}:5: f: its body is not in .distilgen/originals/shop/mail.py.json; "
         "take that file back from version control"
     )
 
@@ -325,10 +325,18 @@ def test_broken_originals(bench: Workbench, content: str) -> None:
 def test_originals_can_be_read_by_people(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
     assert bench.originals == bench.project / ".distilgen/originals/shop/mail.py.json"
-    assert json.loads(bench.originals.read_text("utf-8")) == {
-        "file": "shop/mail.py",
-        "bodies": {"f": "\n    # why\n    return M(x=a)"},
-    }
+    content = json.loads(bench.originals.read_text("utf-8"))
+    assert content["file"] == "shop/mail.py"
+    assert content["bodies"] == {"f": "\n    # why\n    return M(x=a)"}
+
+
+def test_originals_that_were_edited_are_refused(bench: Workbench) -> None:
+    bench.put(TEXT).run("dispatch")
+    text = bench.originals.read_text("utf-8")
+    bench.originals.write_text(text.replace("x=a", "x=b"), "utf-8")
+    with pytest.raises(SourceError, match="was edited by hand; take it back") as caught:
+        bench.load()
+    assert caught.value.path == bench.originals
 
 
 def test_a_stub_whose_contract_is_gone_is_restored(bench: Workbench) -> None:

@@ -22,7 +22,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import pytest
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    computed_field,
+    field_serializer,
+)
 
 from distilgen.runtime import Contract, configure
 
@@ -876,3 +884,47 @@ def test_annotated_results(contract_of: ContractOf, records: Records) -> None:
     recorded("a")
     recorded("")
     assert [record["result"] for record in records()] == [EMAIL, None]
+
+
+class Computed(BaseModel):
+    """What is computed is written, and not read back."""
+
+    model_config = ConfigDict(extra="forbid")
+    a: int
+
+    @computed_field
+    def double(self) -> int:
+        return 2 * self.a
+
+
+def test_what_is_computed_stays_out_where_the_type_is_not_to_be_had(
+    contract_of: ContractOf, records: Records
+) -> None:
+    def late(a: int) -> Any:
+        return Computed(a=a)
+
+    late.__annotations__["return"] = "Nowhere"
+    contract_of(late, Computed).record(late)(3)
+    assert [record["result"] for record in records()] == [{"a": 3}]
+
+
+class Spelled(BaseModel):
+    """What a serializer of its author's writes, and nobody can read."""
+
+    a: int
+
+    @field_serializer("a")
+    def spell(self, a: int) -> str:
+        return f"<{a}>"
+
+
+def test_what_cannot_be_read_back_is_an_error_of_the_record(
+    contract_of: ContractOf, records: Records
+) -> None:
+    def spelled(a: int) -> Spelled:
+        return Spelled(a=a)
+
+    assert contract_of(spelled).record(spelled)(3) == Spelled(a=3)
+    (record,) = records()
+    assert "result" not in record
+    assert record["error"]["message"].startswith("the result does not fit the return type: ")

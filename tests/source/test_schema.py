@@ -767,3 +767,32 @@ def test_the_projects_folder_is_where_types_are_evaluated(write_tree: Write) -> 
         """
     root = write_tree({"app.py": app, "hint.txt": "from here"})
     assert _schema(root)["properties"]["x"]["default"] == "from here"
+
+
+def test_what_dataclasses_looks_for_in_the_namespace_is_there(
+    write_tree: Callable[[Mapping[str, str]], Path],
+) -> None:
+    root = write_tree({
+        "app.py": """
+            from __future__ import annotations
+            import dataclasses, typing
+            from dataclasses import KW_ONLY, InitVar, dataclass
+            from typing import ClassVar
+            from pydantic import BaseModel
+
+            @dataclass
+            class Inner:
+                x: int = 0
+                _: KW_ONLY
+                y: str
+                z: ClassVar[int]
+                seen: typing.ClassVar[int]
+                given: InitVar[int]
+
+            class M(BaseModel):
+                inner: Inner
+
+            def f() -> M: ...
+            """
+    })  # fmt: skip
+    _same(_schema(root), _truth(root, "M"))
