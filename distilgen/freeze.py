@@ -120,7 +120,7 @@ def _tool(function: Surveyed, schema: dict[str, Any]) -> tuple[dict[str, Any], b
     """(the tool, whether the answer is wrapped). The title and description of the schema become
     the tool's; everything else is Pydantic's own.
     """
-    schema = _finite(schema)
+    schema = _settled(schema)
     root = _root(schema)
     parameters = dict(root)
     wraps = root.get("type") != "object"
@@ -140,13 +140,21 @@ def _tool(function: Surveyed, schema: dict[str, Any]) -> tuple[dict[str, Any], b
     return {"name": name, "description": description, "parameters": parameters}, wraps
 
 
-def _finite(value: Any) -> Any:
-    """The schema without its infinities and NaNs, for which JSON has no word: they are defaults
-    and bounds, which Pydantic knows without the student's help.
+def _settled(value: Any) -> Any:
+    """The schema in one spelling, whichever version of Pydantic gave it.
+
+    Without its infinities and NaNs, for which JSON has no word: they are defaults and bounds, which
+    Pydantic knows without the student's help. And with a reference as itself, which up to Pydantic
+    2.8 was the only item of an `allOf`.
     """
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items() if not _is_infinite(item)}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_settled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"allOf": [{"$ref": str(target), **rest}]} if not rest:
+            value = {"$ref": target, **{key: value[key] for key in value if key != "allOf"}}
+    return {key: _settled(item) for key, item in value.items() if not _is_infinite(item)}
 
 
 def _is_infinite(value: Any) -> bool:

@@ -21,6 +21,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
+import pydantic
 import pytest
 from pydantic import (
     AliasChoices,
@@ -220,7 +221,14 @@ def test_a_result_that_json_does_not_know_is_an_error_in_the_record(
         ("Written", "the field user_name is written as userName and read as user_name"),
         ("Read", "the field user_name is written as user_name and read as userName"),
         ("Chosen", "the field user_name is written as userName and read as login"),
-        ("ByName", "the field user_name is written as userName and read as user_name"),
+        pytest.param(
+            "ByName",
+            "the field user_name is written as userName and read as user_name",
+            marks=pytest.mark.skipif(
+                tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 11),
+                reason="validate_by_name came with pydantic 2.11",
+            ),
+        ),
         ("Nested", "the field user_name is written as userName and read as user_name"),
         ("Hidden", "the field user_name is required, and excluded when it is written"),
     ],
