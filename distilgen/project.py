@@ -18,7 +18,8 @@ from distilgen.errors import ConfigError, SourceError, UsageError
 from distilgen.rewrite import contracts_file, marks, originals
 from distilgen.source import files, modules
 from distilgen.source.functions import Surveyed, survey
-from distilgen.source.resolve import Index, Resolver
+from distilgen.source.index import Index
+from distilgen.source.resolve import Resolver
 from distilgen.source.schema import SchemaWorker
 
 if TYPE_CHECKING:

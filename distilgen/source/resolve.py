@@ -6,49 +6,14 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from distilgen.errors import SourceError
-from distilgen.source import expressions, files, modules
-from distilgen.source.facts import Binding, Class, Facts, Import, facts_of
+from distilgen.source import expressions, known, modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_ROOT_MODELS = frozenset({"pydantic.RootModel", "pydantic.root_model.RootModel"})
-_MODELS = frozenset({
-    "pydantic.BaseModel",
-    "pydantic.main.BaseModel",
-    *_ROOT_MODELS,
-    "pydantic_settings.BaseSettings",
-    "pydantic_settings.main.BaseSettings",
-    "sqlmodel.SQLModel",
-    "sqlmodel.main.SQLModel",
-})  # fmt: skip
-_DATACLASSES = frozenset({"pydantic.dataclasses.dataclass"})
-_FACTORIES = frozenset({"pydantic.create_model", "pydantic.main.create_model"})
-
-# Classes and forms by the last part of their name, where it comes from the standard library.
-_UNIONS = frozenset({"Optional", "Union"})
-_CONTAINERS = frozenset({
-    "list", "List", "Sequence", "MutableSequence", "Collection", "Iterable", "tuple", "Tuple",
-    "set", "Set", "frozenset", "FrozenSet", "AbstractSet", "MutableSet", "deque", "Deque",
-    "dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict",
-})  # fmt: skip
-_FIRST_ONLY = frozenset({"Annotated", "Required", "NotRequired", "ReadOnly", "Final"})
-_PLAIN = frozenset({
-    "str", "int", "float", "bool", "complex", "bytes", "None", "NoneType", "object", "Any",
-    "date", "datetime", "time", "timedelta", "Decimal", "Fraction", "UUID", "Path",
-    "PurePath", "Literal", "LiteralString", "Pattern", "IPv4Address", "IPv6Address",
-    "IPv4Network", "IPv6Network",
-})  # fmt: skip
-_PLAIN_BASES = frozenset(
-    {"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag", "TypedDict", "NamedTuple"}
-)
-_TYPE_VARIABLES = frozenset({"TypeVar", "ParamSpec", "TypeVarTuple"})
-
-_TYPING = frozenset({"typing", "typing_extensions", "types", "collections", "builtins"})
-_UNREAD = frozenset({"pydantic", "pydantic_core", "annotated_types", "typing_extensions"})
-"""Packages whose names we know, and whose source says little: they fill their names at run time."""
+    from distilgen.source.facts import Binding, Class, Facts, Import
+    from distilgen.source.index import Index
 
 
 @dataclass(frozen=True)
@@ -83,54 +48,6 @@ class Verdict:
 
 
 _MODEL, _OF_PLAIN = Verdict("model"), Verdict("plain")
-
-
-@dataclass
-class Index:
-    """The modules of a project and of its environment, read when they are first asked for.
-
-    roots: the project's import roots. environment: where its installed packages are.
-    """
-
-    roots: tuple[Path, ...]
-    environment: tuple[Path, ...] = ()
-    _facts: dict[str, Facts | None] = field(default_factory=dict)
-    _beside: dict[tuple[Path, str], Facts | None] = field(default_factory=dict)
-
-    def of_file(self, source: files.SourceFile) -> Facts:
-        """The facts of a file. Raises SourceError when it does not parse."""
-        name, root = modules.name_of(source.path, self.roots)
-        found = self._facts.get(name)
-        if found is None or found.path != source.path:
-            found = facts_of(source, name)
-            if root in self.roots:  # else it is a script, which nobody imports
-                self._facts[name] = found
-        return found
-
-    def module(self, name: str, near: Path | None = None) -> Facts | None:
-        """The facts of a module, or None when there is no source for it that parses.
-
-        near: the folder of the importing file, which stands on `sys.path` when that is a script.
-        """
-        if name not in self._facts:
-            self._facts[name] = self._read(name, (*self.roots, *self.environment))
-        found = self._facts[name]
-        if found is None and near is not None:
-            if (near, name) not in self._beside:
-                self._beside[near, name] = self._read(name, (near,))
-            return self._beside[near, name]
-        return found
-
-    def is_folder(self, name: str) -> bool:
-        """Is `name` a namespace package?"""
-        return modules.is_namespace(name, (*self.roots, *self.environment))
-
-    def _read(self, name: str, roots: tuple[Path, ...]) -> Facts | None:
-        path = modules.find(name, roots)
-        try:
-            return facts_of(files.read(path), name) if path else None
-        except SourceError:
-            return None
 
 
 @dataclass
@@ -219,7 +136,7 @@ class Resolver:
                 yield Definition("module", inner)
             return
         seen |= {(module, name)}
-        if module.partition(".")[0] in _UNREAD or modules.is_standard(module):
+        if module.partition(".")[0] in known.UNREAD or modules.is_standard(module):
             yield Definition("outside", f"{module}.{name}")
             return
         facts = self.index.module(module, near)
@@ -231,7 +148,7 @@ class Resolver:
             yield from starred
         elif self.index.module(inner, near) or self.index.is_folder(inner):
             yield Definition("module", inner)
-        elif inner in _MODELS:
+        elif inner in known.MODELS:
             yield Definition("outside", inner)
         elif facts:
             yield Definition("missing", f"module {module} has no {name}")
@@ -292,14 +209,14 @@ class Resolver:
         for found in self.define(node.value, facts, classes):
             name = found.last
             if found.kind == "outside" and _is_typing(found.name):
-                if name in _FIRST_ONLY:
+                if name in known.FIRST_ONLY:
                     return self._of(items[0], facts, classes, seen)
-                if name in _UNIONS or name in _CONTAINERS:
+                if name in known.UNIONS or name in known.CONTAINERS:
                     return _joined(self._of(item, facts, classes, seen) for item in items)
-                if name in _PLAIN:
+                if name in known.PLAIN:
                     return _OF_PLAIN
                 return Verdict("other", f"returns {name}[…]")
-            verdict = _MODEL if found.name in _ROOT_MODELS else self._best([found], seen)
+            verdict = _MODEL if found.name in known.ROOT_MODELS else self._best([found], seen)
             if verdict.kind != "model":
                 return verdict
             inner = _joined(self._of(item, facts, classes, seen) for item in items)
@@ -343,7 +260,7 @@ class Resolver:
             if self._makes_a_model(node, facts, classes):
                 return _MODEL
             last = expressions.last_name(node.func)
-            if last in _TYPE_VARIABLES:
+            if last in known.TYPE_VARIABLES:
                 return Verdict("other", f"returns the type variable {found.name}")
             if last == "NewType" and len(node.args) > 1:
                 of = expressions.unquoted(node.args[1])
@@ -353,7 +270,7 @@ class Resolver:
         return Verdict("other", f"returns {found.name}, which is no type we can follow")
 
     def _makes_a_model(self, call: ast.Call, facts: Facts, classes: tuple[str, ...]) -> bool:
-        return any(item.name in _FACTORIES for item in self.define(call.func, facts, classes))
+        return any(item.name in known.FACTORIES for item in self.define(call.func, facts, classes))
 
     def of_class(self, found: Definition) -> Verdict:
         """Is a class a Pydantic type, by its decorators and bases, any number of steps up?"""
@@ -373,7 +290,7 @@ class Resolver:
             called = node.func if isinstance(node, ast.Call) else node
             if isinstance(called, ast.Name | ast.Attribute):
                 names = {item.name for item in self.define(called, facts, classes)}
-                if names & _DATACLASSES:
+                if names & known.DATACLASSES:
                     return _MODEL
                 if "dataclasses.dataclass" in names:
                     return _OF_PLAIN
@@ -412,9 +329,9 @@ class Resolver:
 
     def _of_base(self, found: Definition) -> Verdict:
         if found.kind == "outside":
-            if found.name in _MODELS:
+            if found.name in known.MODELS:
                 return _MODEL
-            return _OF_PLAIN if found.last in _PLAIN_BASES else Verdict("other")
+            return _OF_PLAIN if found.last in known.PLAIN_BASES else Verdict("other")
         return self.of_class(found) if found.kind == "class" else Verdict("other")
 
 
@@ -447,7 +364,7 @@ def _around(found: Definition) -> tuple[str, ...]:
 
 
 def _is_typing(dotted: str) -> bool:
-    return dotted.partition(".")[0] in _TYPING
+    return dotted.partition(".")[0] in known.TYPING
 
 
 def _is_ellipsis(node: ast.expr) -> bool:
@@ -456,10 +373,10 @@ def _is_ellipsis(node: ast.expr) -> bool:
 
 def _of_outside(found: Definition) -> Verdict:
     name = found.last
-    if found.name in _MODELS:
+    if found.name in known.MODELS:
         return Verdict("other", f"returns {name} itself, which has no fields to learn")
     if _is_typing(found.name) or modules.is_standard(found.name):
-        if name in _PLAIN or name in _CONTAINERS:
+        if name in known.PLAIN or name in known.CONTAINERS:
             return _OF_PLAIN
         return Verdict("other", f"returns {name}")
     if found.name.startswith("pydantic."):

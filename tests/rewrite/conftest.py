@@ -11,7 +11,8 @@ from distilgen.contract import Contract
 from distilgen.rewrite import journal, marks, module, originals
 from distilgen.source import files
 from distilgen.source.functions import survey
-from distilgen.source.resolve import Index, Resolver
+from distilgen.source.index import Index
+from distilgen.source.resolve import Resolver
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,8 @@ import pytest
 
 from distilgen.source import files
 from distilgen.source.functions import Surveyed, survey
-from distilgen.source.resolve import Index, Resolver
+from distilgen.source.index import Index
+from distilgen.source.resolve import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distilgen.source import files, modules
-from distilgen.source.resolve import Index, Resolver, Verdict
+from distilgen.source.index import Index
+from distilgen.source.resolve import Resolver, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,8 @@ import pytest
 from distilgen.errors import ConfigError, NoSchemaError, SchemaError
 from distilgen.source import files, modules
 from distilgen.source.functions import Surveyed, survey
-from distilgen.source.resolve import Index, Resolver
+from distilgen.source.index import Index
+from distilgen.source.resolve import Resolver
 from distilgen.source.schema import SchemaWorker
 
 if TYPE_CHECKING:
