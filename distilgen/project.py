@@ -23,7 +23,7 @@ from distilgen.source.resolve import Resolver
 from distilgen.source.schema import SchemaWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     import jinja2
 
@@ -117,7 +117,7 @@ class Project:
         return found
 
     def sources(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[SourceFile]:
-        """Every source file at or below the paths that parses; the others are told.
+        """Every source file at or below the paths that can be read; the others are told.
 
         ours: only those that distilgen has rewritten, or left a sidecar or removed bodies of.
         """
@@ -125,15 +125,18 @@ class Project:
             try:
                 source = files.read(path)
                 if not ours or self._is_ours(source):
-                    source.tree  # noqa: B018 - it parses, or is told
                     yield source
             except SourceError as error:
                 self.told(error)
 
     def survey(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[Surveys]:
-        """As `sources`, with the functions of each file."""
+        """As `sources`, with the functions of each file. Files that do not parse are told, too."""
         for source in self.sources(paths, ours=ours):
-            facts = self.resolver.index.of_file(source)
+            try:
+                facts = self.resolver.index.of_file(source)
+            except SourceError as error:
+                self.told(error)
+                continue
             yield Surveys(source, tuple(survey(facts, self.resolver)))
 
     def function(self, name: str) -> tuple[SourceFile, Surveyed]:
@@ -178,7 +181,7 @@ class Project:
     def _is_ours(self, source: SourceFile) -> bool:
         """May a module be rewritten, or its rewriting have been stopped half way?"""
         return (
-            "_distil" in source.text
+            marks.may_be_in(source)
             or marks.sidecar_path(source.path).exists()
             or originals.path_for(self.root, source.path).exists()
         )
@@ -191,6 +194,13 @@ def matches(function: Surveyed, patterns: Sequence[str]) -> bool:
     """Is a function named, by its qualified name, `module:qualname` or a glob of either?"""
     names = (function.function.qualname, function.name)
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
+def refuse_absent(patterns: Iterable[str], named: Collection[str], known: Iterable[str]) -> None:
+    """Raises UsageError for the first pattern that named no function."""
+    for pattern in patterns:
+        if pattern not in named:
+            raise UsageError(f"{pattern}: {unknown(pattern, known)}")
 
 
 def unknown(name: str, known: Iterable[str]) -> str:

@@ -9,11 +9,10 @@ import click
 
 from distilgen import lock
 from distilgen.cli import options, report
-from distilgen.dataset.build import SPLITS, folder_name
+from distilgen.dataset.build import SPLITS
 from distilgen.errors import UsageError
 from distilgen.evaluation import student
 from distilgen.evaluation.agreement import wilson
-from distilgen.training import provider as providers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,8 +33,7 @@ def command(
     """
     with options.session(folder) as current:
         root, config = current.project.root, current.project.config
-        (contract,) = options.chosen_contracts(current, [function])[:1]
-        dataset = providers.load(root / config.datasets / folder_name(contract), contract)
+        contract, dataset = options.dataset_of(current, function)
         path = dataset.folder / f"{split}.jsonl"
         if dataset.format != student.FORMAT:
             raise UsageError(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from distilgen.contract import Contract
+    from distilgen.training.provider import Dataset
 
 project = click.option(
     "--project",
@@ -133,6 +134,16 @@ def openai_client(url: str | None) -> Any:
         raise MissingCredentialsError(
             "no API key: set OPENAI_API_KEY (to any text, where the server wants none)"
         ) from None
+
+
+def dataset_of(current: Session, function: str) -> tuple[Contract, Dataset]:
+    """The frozen contract of a function, and its dataset. Raises UsageError, TrainingError."""
+    from distilgen.dataset.build import folder_name  # noqa: PLC0415 - few commands need them
+    from distilgen.training import provider  # noqa: PLC0415
+
+    contract = chosen_contracts(current, [function])[0]
+    place = current.project.root / current.project.config.datasets
+    return contract, provider.load(place / folder_name(contract), contract)
 
 
 def chosen_contracts(current: Session, names: Sequence[str]) -> list[Contract]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen.cli import options, report
-from distilgen.errors import SourceError, UsageError
-from distilgen.project import unknown
+from distilgen.errors import SourceError
+from distilgen.project import refuse_absent
 from distilgen.rewrite import module as modules
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def command(
                     planned.append(modules.restore(loaded, current.tell, chosen if only else None))
             except SourceError as error:
                 current.tell(error)
-        absent = [pattern for pattern in only if pattern not in named]
-        if absent:
-            raise UsageError(f"{absent[0]}: {unknown(absent[0], known)}")
+        refuse_absent(only, named, known)
         return report.finish(
             current,
             planned,

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from distilgen.errors import NoSchemaError, SchemaError, SourceError, UsageError
-from distilgen.project import matches, unknown
+from distilgen.errors import NoSchemaError, SchemaError, SourceError
+from distilgen.project import matches, refuse_absent
 from distilgen.rewrite import module as modules
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from distilgen.cli.options import Session
     from distilgen.contract import Contract
     from distilgen.rewrite.module import Module, Planned
-    from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
 
 
@@ -41,9 +40,9 @@ class Selection:
         """
         planned, named = [], set()
         known: list[str] = []
-        for source, functions in self._files():
-            known += [item.function.qualname for item in functions]
-            chosen = [item for item in functions if not self.only or matches(item, self.only)]
+        for surveys in self.current.project.survey(self.paths):
+            known += [item.function.qualname for item in surveys.functions]
+            chosen = [i for i in surveys.functions if not self.only or matches(i, self.only)]
             named |= {
                 pattern for pattern in self.only for item in chosen if matches(item, [pattern])
             }
@@ -53,20 +52,14 @@ class Selection:
                 elif item.reason and item.near:
                     self.skipped[item.reason] += 1
             try:
-                loaded = modules.load(self.current.project.root, source)
+                loaded = modules.load(self.current.project.root, surveys.source)
                 frozen = list(self._frozen([item for item in chosen if item.is_candidate], loaded))
                 if frozen:
                     planned.append(make(loaded, frozen))
             except SourceError as error:
                 self.current.tell(error)
-        absent = [pattern for pattern in self.only if pattern not in named]
-        if absent:
-            raise UsageError(f"{absent[0]}: {unknown(absent[0], known)}")
+        refuse_absent(self.only, named, known)
         return planned
-
-    def _files(self) -> Iterator[tuple[SourceFile, tuple[Surveyed, ...]]]:
-        for surveys in self.current.project.survey(self.paths):
-            yield surveys.source, surveys.functions
 
     def _frozen(
         self, candidates: list[Surveyed], loaded: Module

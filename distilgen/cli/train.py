@@ -8,10 +8,8 @@ import click
 
 from distilgen import lock
 from distilgen.cli import options
-from distilgen.dataset.build import folder_name
 from distilgen.errors import TrainingError
 from distilgen.rewrite import journal
-from distilgen.training import provider as providers
 from distilgen.training.openai import OpenAIProvider
 
 if TYPE_CHECKING:
@@ -46,8 +44,7 @@ def command(
     """
     with options.session(folder) as current:
         root, config = current.project.root, current.project.config
-        (contract,) = options.chosen_contracts(current, [function])[:1]
-        dataset = providers.load(root / config.datasets / folder_name(contract), contract)
+        contract, dataset = options.dataset_of(current, function)
         journal.ignore_state(root / journal.STATE)
         provider = OpenAIProvider(
             options.openai_client(base_url or config.dispatch.base_url),

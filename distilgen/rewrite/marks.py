@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from distilgen.source.files import SIDECAR
+from distilgen.source.slices import in_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from distilgen.source.files import SourceFile
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 State = Literal["plain", "recorded", "dispatched"]
@@ -60,10 +63,15 @@ def sidecar_path(path: Path) -> Path:
     return path.with_name(f"{sidecar_name(path)}.py")
 
 
+def may_be_in(source: SourceFile) -> bool:
+    """Is there anything to find? Most files need no tree to say no."""
+    return "_distil" in source.text
+
+
 def find(tree: ast.Module, path: Path) -> Marks:
     """What is ours in a module's tree."""
     marks = Marks()
-    for node in top_level(tree.body):
+    for node in in_scope(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
                 if is_sidecar(node, alias, path):
@@ -81,7 +89,7 @@ def foreign(tree: ast.Module, path: Path) -> tuple[str, int] | None:
     """(name, line) of the sidecar of another module that this one uses, as one does that was
     renamed or copied without its own.
     """
-    for node in top_level(tree.body):
+    for node in in_scope(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
                 name = alias.name.rpartition(".")[2]
@@ -111,18 +119,6 @@ def is_sidecar(node: ast.Import | ast.ImportFrom, alias: ast.alias, path: Path) 
 def functions(tree: ast.Module) -> Iterator[tuple[str, FunctionNode]]:
     """Every function that is not inside another one, with its qualified name."""
     yield from _functions(tree.body, "")
-
-
-def top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a block and of the compound statements in it, not of definitions."""
-    for node in body:
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield from top_level(
-                [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
-            )
-            for part in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-                yield from top_level(part.body)
 
 
 def strip(tree: ast.Module, path: Path) -> None:
@@ -159,7 +155,7 @@ class _Strip(ast.NodeTransformer):
 
 
 def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, FunctionNode]]:
-    for node in top_level(body):
+    for node in in_scope(body):
         if isinstance(node, ast.ClassDef):
             yield from _functions(node.body, f"{prefix}{node.name}.")
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

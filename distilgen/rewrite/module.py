@@ -70,7 +70,8 @@ def load(project: Path, source: SourceFile) -> Module:
     """A module with its sidecar and its removed bodies. Raises SourceError, also for a module that
     uses the sidecar of another.
     """
-    strange = marks.foreign(source.tree, source.path)
+    touched = marks.may_be_in(source)
+    strange = marks.foreign(source.tree, source.path) if touched else None
     if strange:
         name, line = strange
         message = (
@@ -81,7 +82,7 @@ def load(project: Path, source: SourceFile) -> Module:
     return Module(
         project,
         source,
-        marks.find(source.tree, source.path),
+        marks.find(source.tree, source.path) if touched else marks.Marks(),
         contracts_file.read(source.path),
         originals.read(project, source.path),
     )

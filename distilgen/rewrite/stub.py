@@ -6,11 +6,11 @@ import ast
 from typing import TYPE_CHECKING
 
 from distilgen import texts
-from distilgen.rewrite import marks
 from distilgen.rewrite.marks import docstring_and_rest, first_line
 from distilgen.rewrite.splice import Edit, last_line, line_end
 from distilgen.source import expressions
 from distilgen.source.resolve import class_scope
+from distilgen.source.slices import in_scope
 
 if TYPE_CHECKING:
     from distilgen.rewrite.marks import FunctionNode
@@ -179,7 +179,7 @@ def _import_lines(source: SourceFile, name: str, binding: Binding, facts: Facts)
     # `import a.b` binds `a`, and every such statement may load a module that the type needs.
     loaded = {
         alias.name
-        for node in marks.top_level(source.tree.body)
+        for node in in_scope(source.tree.body)
         if isinstance(node, ast.Import)
         for alias in node.names
         if alias.asname is None and alias.name.partition(".")[0] == name

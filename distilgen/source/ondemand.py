@@ -63,15 +63,14 @@ class _Maker:
         self.path = path
         self._flags = slices.future_flags(tree)
         slices.mark_changes(tree)
-        slices.without_recording(tree)
         for statement in tree.body:
             for name in slices.bound(statement):
                 self._binders.setdefault(name, []).append(statement)
-            self._stars += slices.stars(statement)
+        self._stars = slices.stars(tree)
         self._names["__builtins__"] = _Namespace(self)
         for statement in tree.body:
             if slices.is_typing_import(statement):
-                self._execute_whole(statement)
+                self._run(statement)
 
     def binds(self, name: str) -> bool:
         return name in self._binders
@@ -120,16 +119,16 @@ class _Maker:
 
     def _execute(self, statement: ast.stmt, name: str) -> None:
         for piece in slices.pieces(statement, name):
-            tree = ast.Module([ast.fix_missing_locations(piece)], type_ignores=[])
-            code = compile(tree, str(self.path), "exec", flags=self._flags, dont_inherit=True)
-            _forget_types()
-            exec(code, self._names)  # noqa: S102 - evaluating the type is what this is for
+            self._run(piece)
             if piece is statement:
                 self._done.add(id(statement))
 
-    def _execute_whole(self, statement: ast.stmt) -> None:
-        code = compile(ast.Module([statement], []), str(self.path), "exec", dont_inherit=True)
-        exec(code, self._names)  # noqa: S102 - as above
+    def _run(self, statement: ast.stmt) -> None:
+        slices.without_recording(statement)
+        tree = ast.Module([ast.fix_missing_locations(statement)], type_ignores=[])
+        code = compile(tree, str(self.path), "exec", flags=self._flags, dont_inherit=True)
+        _forget_types()
+        exec(code, self._names)  # noqa: S102 - evaluating the type is what this is for
 
     def import_(
         self, name: str, globals_: Any = None, locals_: Any = None, names: Any = (), level: int = 0

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def without_recording(tree: ast.Module) -> None:
+def without_recording(statement: ast.stmt) -> None:
     """Take our decorators out: they change no type, and their sidecar may be out of date."""
-    for node in ast.walk(tree):
+    for node in ast.walk(statement):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.decorator_list = [item for item in node.decorator_list if not _is_ours(item)]
 
@@ -60,14 +60,15 @@ def mark_changes(tree: ast.Module) -> None:
     """Give each statement that changes a list, dictionary or set of the module a field `changes`
     with its name. Of other objects nobody knows what a changing statement would do besides.
     """
+    statements = list(in_scope(tree.body))
     containers = {
         target.id
-        for node in ast.walk(tree)
+        for node in statements
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value and _is_container(node.value)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
-    for node in ast.walk(tree):
+    for node in statements:
         match node:
             case (
                 ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))])
@@ -144,12 +145,21 @@ def _bodies(node: ast.stmt) -> list[list[ast.stmt]]:
     return []
 
 
-def stars(node: ast.stmt) -> Iterator[ast.ImportFrom]:
-    if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+def in_scope(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block and of the compound statements in it, not of definitions."""
+    for node in body:
         yield node
-    for body in _bodies(node):
-        for inner in body:
-            yield from stars(inner)
+        for inner in _bodies(node):
+            yield from in_scope(inner)
+
+
+def stars(tree: ast.Module) -> list[ast.ImportFrom]:
+    """The star imports of a module."""
+    return [
+        node
+        for node in in_scope(tree.body)
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names)
+    ]
 
 
 def pieces(node: ast.stmt, name: str) -> list[ast.stmt]:
