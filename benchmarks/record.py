@@ -64,7 +64,7 @@ def contract(name: str, parameters: tuple[str, ...]) -> Contract:
         system_prompt="",
         user_message="{arguments}",
         tool=tool,
-        parameters=parameters,
+        inputs={"properties": {item: {} for item in parameters}},
     )
 
 

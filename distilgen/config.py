@@ -1,98 +1,139 @@
-"""`[tool.distilgen]` in pyproject.toml: what it may hold, and what is wrong with it."""
+"""`[tool.distilgen]` in pyproject.toml: what it may hold, and what is wrong with it.
+
+Checked by hand: every command reads it, and importing Pydantic costs more than a scan with nothing
+to do.
+"""
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import re
+from dataclasses import dataclass, field, fields
+from fnmatch import translate
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from distilgen.errors import ConfigError
-from distilgen.runtime.settings import RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 FILE = "pyproject.toml"
 
-
-class DispatchConfig(BaseModel):
-    """`[tool.distilgen.dispatch]`: defaults of `distilgen dispatch`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    model: str | None = Field(
-        default=None, description="Who answers, unless --model says otherwise."
-    )
-    base_url: str | None = Field(
-        default=None, description="The server, unless --base-url says otherwise."
-    )
+Table = TypeVar("Table")
 
 
-class Config(BaseModel):
-    """`[tool.distilgen]`. Paths and patterns are relative to the folder of pyproject.toml."""
+@dataclass(frozen=True)
+class DispatchConfig:
+    """`[tool.distilgen.dispatch]`: defaults of `distilgen dispatch`.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model: who answers, unless --model says otherwise. base_url: the server, unless --base-url does.
+    """
 
-    include: tuple[str, ...] = Field(
-        default=(), strict=False, description="Patterns of files to look at."
-    )
-    exclude: tuple[str, ...] = Field(
-        default=(), strict=False, description="Patterns of files to leave."
-    )
-    roots: tuple[str, ...] = Field(
-        default=(), strict=False, description="Import roots; default src and ."
-    )
-    records: str = Field(default=RECORDS, description="Where commands look for records.")
-    datasets: str = Field(default=".distilgen/datasets", description="Where datasets are built.")
-    prompt: str = Field(
-        default="distilgen", description="Prompt template: a name of ours, or a file."
-    )
-    python: str | None = Field(
-        default=None, description="The project's interpreter, for its packages."
-    )
-    dispatch: DispatchConfig = Field(default=DispatchConfig(), strict=False)
+    model: str | None = None
+    base_url: str | None = None
 
-    def takes(self, path: Path) -> bool:
-        """Is a file or folder, given relative to the project, one to look at?"""
-        if any(_matches(path, pattern) for pattern in self.exclude):
+
+@dataclass(frozen=True)
+class Config:
+    """`[tool.distilgen]`. Paths and patterns are relative to the folder of pyproject.toml.
+
+    include, exclude: patterns of files to look at, and to leave. roots: import roots; default src
+    and the project's own. records: where commands look for records. datasets: where they are built.
+    prompt: a prompt template, a name or a file. templates: a folder of prompt templates, looked in
+    before ours. python: the project's interpreter, for its packages.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    records: str = ".distilgen/records"
+    datasets: str = ".distilgen/datasets"
+    prompt: str = "distilgen"
+    templates: str | None = None
+    python: str | None = None
+    dispatch: DispatchConfig = field(default=DispatchConfig())
+
+    def takes(self, path: str) -> bool:
+        """Is a file or folder, given relative to the project with slashes, one to look at?"""
+        if self._excluded and self._excluded.match(path):
             return False
-        if not self.include or path.suffix != ".py":
+        if not self._included or not path.endswith(".py"):
             return True
-        return any(_matches(path, pattern) for pattern in self.include)
+        return self._included.match(path) is not None
+
+    @property
+    def takes_all(self) -> bool:
+        """Is there no pattern that could keep a file out?"""
+        return not self.include and not self.exclude
+
+    @cached_property
+    def _excluded(self) -> re.Pattern[str] | None:
+        return _any_of(self.exclude)
+
+    @cached_property
+    def _included(self) -> re.Pattern[str] | None:
+        return _any_of(self.include)
 
 
 def load(project: Path) -> Config:
     """The configuration of a project; the defaults where it has none. Raises ConfigError."""
     path = project / FILE
-    if not path.is_file():
-        return Config()
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text("utf-8") if path.is_file() else ""
+        if "distilgen" not in text:
+            return Config()
+        import tomllib  # noqa: PLC0415 - a scan with nothing to do is quick
+
+        content = tomllib.loads(text)
+    except (OSError, ValueError) as error:  # bad UTF-8 and bad TOML are such
         raise ConfigError(f"{path}: {error}") from error
     table = content.get("tool", {}).get("distilgen", {})
-    try:
-        return Config.model_validate(table)
-    except ValidationError as error:
-        lines = [f"{path}: [tool.distilgen] {_explain(item)}" for item in error.errors()]
-        raise ConfigError("\n".join(lines)) from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: tool.distilgen should be a table, not {table!r}")
+    wrong = list(_wrong(Config, table, ""))
+    if wrong:
+        raise ConfigError("\n".join(f"{path}: [tool.distilgen] {line}" for line in wrong))
+    dispatch = _made(DispatchConfig, table.get("dispatch", {}))
+    return _made(Config, {**table, "dispatch": dispatch})
 
 
-def _matches(path: Path, pattern: str) -> bool:
-    """Does a glob pattern match the path or a folder above it?"""
-    wanted = pattern.rstrip("/")
-    return any(
-        part != Path() and fnmatchcase(part.as_posix(), wanted) for part in (path, *path.parents)
-    )
+def _made(kind: type[Table], table: Mapping[str, Any]) -> Table:
+    settled = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
+    return kind(**settled)
 
 
-def _explain(error: Any) -> str:
-    place = [str(part) for part in error["loc"]]
-    key = ".".join(place)
-    if error["type"] == "extra_forbidden":
-        model = DispatchConfig if place[0] == "dispatch" and len(place) > 1 else Config
-        close = difflib.get_close_matches(place[-1], model.model_fields, 1)
-        known = f"did you mean {close[0]}?" if close else f"known: {', '.join(model.model_fields)}"
-        return f"{key}: unknown key; {known}"
-    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+def _wrong(
+    kind: type[Config | DispatchConfig], table: Mapping[str, Any], ahead: str
+) -> Iterator[str]:
+    """What is wrong with a table, one line each."""
+    import difflib  # noqa: PLC0415 - as above
+
+    known = {item.name: str(item.type) for item in fields(kind)}
+    for key, value in table.items():
+        name = f"{ahead}{key}"
+        match known.get(key):
+            case None:
+                close = difflib.get_close_matches(key, known, 1)
+                advice = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+                yield f"{name}: unknown key; {advice}"
+            case "DispatchConfig":
+                if isinstance(value, dict):
+                    yield from _wrong(DispatchConfig, value, f"{name}.")
+                else:
+                    yield f"{name}: should be a table, not {value!r}"
+            case "tuple[str, ...]":
+                if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
+                    yield f"{name}: should be a list of strings, not {value!r}"
+            case _:
+                if not isinstance(value, str):
+                    yield f"{name}: should be a string, not {value!r}"
+
+
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Matches a path that a glob pattern matches, it or a folder above it."""
+    if not patterns:
+        return None
+    texts = (translate(pattern.rstrip("/")) for pattern in patterns)
+    below = (re.sub(r"\\Z$|\\z$", r"(?:/.*)?\\Z", text) for text in texts)
+    return re.compile("|".join(below))

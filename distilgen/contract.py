@@ -44,7 +44,8 @@ class Contract:
     user_message: the text of the user message; `{arguments}` stands for the arguments as a JSON
         object, `{call}` for the call as Python would write it.
     tool: `name`, `description` and `parameters` (JSON schema of an object), as in OpenAI's tools.
-    parameters: names of the arguments in signature order, without `self` and `cls`.
+    inputs: JSON schema of the arguments as one object, in signature order, without `self` and
+        `cls`; a parameter whose type has no schema says so in its `$comment`.
     wraps_result: the answer is no JSON object and travels as `{"result": answer}`.
     model, base_url: who answers when the function is dispatched; base_url None is the client's own.
     """
@@ -54,16 +55,22 @@ class Contract:
     system_prompt: str
     user_message: str
     tool: Mapping[str, Any]
-    parameters: tuple[str, ...]
+    inputs: Mapping[str, Any]
     wraps_result: bool = False
     model: str | None = None
     base_url: str | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the arguments, in signature order."""
+        return tuple(self.inputs["properties"])
 
     def digest(self) -> str:
         """The fingerprint that this content must have: 32 hexadecimal digits of a SHA-256.
 
         The order of fields counts, because the student answers in it; that of other keys is
-        nothing but the Pydantic version's habit.
+        nothing but the Pydantic version's habit. The schema of the arguments counts in so far as
+        the prompt tells of it: what a student is not shown cannot change what it answers.
         """
         seen = {"system": self.system_prompt, "user": self.user_message, "tool": self.tool}
         text = json.dumps(_sorted(seen), ensure_ascii=True, separators=(",", ":"))

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from distilgen import config
 from distilgen.errors import ConfigError, SourceError, UsageError
-from distilgen.rewrite import contracts_file, marks, originals
-from distilgen.source import files, modules
-from distilgen.source.functions import Surveyed, survey
-from distilgen.source.index import Index
-from distilgen.source.resolve import Resolver
-from distilgen.source.schema import SchemaWorker
+from distilgen.source import environment, modules
+from distilgen.source.cache import Cache
+from distilgen.source.overview import Scan
+from distilgen.source.view import View
+from distilgen.source.walk import SIDECAR, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    import jinja2
-
     from distilgen.contract import Contract
     from distilgen.source.files import SourceFile
+    from distilgen.source.functions import Surveyed
+    from distilgen.source.resolve import Resolver
+    from distilgen.source.rows import Overview
+    from distilgen.source.schema import SchemaWorker
+    from distilgen.source.walk import Found
+    from distilgen.texts import Prompt
+
+# What analysis, templates and schemas need is imported where it is used: a scan with nothing to do
+# is to cost no more than the walk.
 
 _MARKERS = (config.FILE, ".git")
+_CACHE = Path(".distilgen/cache")
 
 
-@dataclass(frozen=True)
-class Surveys:
+class Surveys(NamedTuple):
     """A source file and what was found in it."""
 
     source: SourceFile
@@ -90,14 +93,24 @@ class Project:
     @cached_property
     def resolver(self) -> Resolver:
         """Follows names through the project and its environment."""
-        return Resolver(Index(self.roots, _packages_of(self.python)))
+        from distilgen.source.index import Index  # noqa: PLC0415
+        from distilgen.source.resolve import Resolver  # noqa: PLC0415
+
+        return Resolver(Index(self.roots, self._packages))
 
     @cached_property
-    def template(self) -> jinja2.Template:
-        """The prompt template. Raises ConfigError."""
-        from distilgen import texts  # noqa: PLC0415 - jinja2, which scanning does not need
+    def _packages(self) -> tuple[Path, ...]:
+        return environment.packages_of(self.python, self.root / _CACHE)
 
-        return texts.prompt_template(self.config.prompt, self.root)
+    @cached_property
+    def template(self) -> Prompt:
+        """The prompt template. Raises ConfigError."""
+        from distilgen import texts  # noqa: PLC0415
+
+        folder = self.root / self.config.templates if self.config.templates else None
+        if folder and not folder.is_dir():
+            raise ConfigError(f"{self.root / config.FILE}: templates: there is no folder {folder}")
+        return texts.prompt(self.config.prompt, self.root, folder)
 
     def targets(self, paths: Iterable[Path]) -> list[Path]:
         """What the user named, absolute. A sidecar stands for its module. Raises UsageError for
@@ -111,7 +124,7 @@ class Project:
                     f"{path} is outside the project {self.root}; run distilgen in its own project, "
                     "or name that with --project"
                 )
-            if files.SIDECAR.fullmatch(absolute.name):
+            if SIDECAR.fullmatch(absolute.name):
                 absolute = absolute.with_name(f"{absolute.stem[1 : -len('_distil')]}.py")
             found.append(absolute)
         return found
@@ -121,17 +134,43 @@ class Project:
 
         ours: only those that distilgen has rewritten, or left a sidecar or removed bodies of.
         """
-        for path in files.walk(self.targets(paths), wanted=self._takes, missing=self.told):
-            try:
-                source = files.read(path)
-                if not ours or self._is_ours(source):
-                    yield source
-            except SourceError as error:
-                self.told(error)
+        for source in self._read(Path(item.path) for item in self._walk(paths)):
+            if not ours or self._is_ours(source):
+                yield source
 
-    def survey(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[Surveys]:
-        """As `sources`, with the functions of each file. Files that do not parse are told, too."""
-        for source in self.sources(paths, ours=ours):
+    def overviews(
+        self, paths: Iterable[Path], *, everything: bool = False, jobs: int = 0
+    ) -> Iterator[Overview]:
+        """What is in each file at or below the paths, as far as a scan tells it: reads no more of
+        a file than it must, and nothing that did not change since the last time.
+
+        everything: functions that return no Pydantic type, too. jobs: processes to work in; 0 for
+        as many as pay.
+        """
+        targets = self.targets(paths)
+        whole = self.config.takes_all and all(
+            any(root.is_relative_to(target) for target in targets) for root in self.roots
+        )
+        cache = Cache.at(self.root / _CACHE, self._depends_on())
+        view = View(self.roots, self._packages, everything)
+        yield from Scan(cache, view, self.told, whole, jobs).overviews(self._walk(paths))
+
+    def survey(
+        self, paths: Iterable[Path], *, ours: bool = False, everything: bool = False
+    ) -> Iterator[Surveys]:
+        """The files at or below the paths in which a function may return a Pydantic type, or that
+        distilgen may have rewritten, with their functions. Files that do not parse are told.
+
+        ours: as for `sources`. everything: all files.
+        """
+        from distilgen.source.functions import survey  # noqa: PLC0415
+
+        if ours or everything:
+            sources = self.sources(paths, ours=ours)
+        else:
+            found = [item for item in self.overviews(paths) if item.rows or item.marked]
+            sources = self._read(Path(item.path) for item in found)
+        for source in sources:
             try:
                 facts = self.resolver.index.of_file(source)
             except SourceError as error:
@@ -146,6 +185,9 @@ class Project:
             raise UsageError(
                 f"{name}: name a function as module:function, for example shop.mail:reply"
             )
+        from distilgen.source import files  # noqa: PLC0415
+        from distilgen.source.functions import survey  # noqa: PLC0415
+
         path = modules.find(module, self.roots)
         if path is None:
             raise UsageError(f"{name}: no module {module} under {', '.join(map(str, self.roots))}")
@@ -158,36 +200,74 @@ class Project:
 
     def freeze(self, function: Surveyed) -> Contract:
         """The contract of a candidate as the code has it now. Raises SchemaError, ConfigError."""
-        from distilgen.freeze import freeze  # noqa: PLC0415 - jinja2, which scanning does not need
+        from distilgen.freeze import freeze  # noqa: PLC0415
+        from distilgen.source.schema import SchemaWorker  # noqa: PLC0415
 
         if self._worker is None:
             self._worker = SchemaWorker(self.roots, self.root, self.python)
-        return freeze(function, self._worker.schema_of(function), self.template, self.resolver)
+        schema, inputs = self._worker.schema_of(function), self._worker.inputs_of(function)
+        return freeze(function, schema, inputs, self.template, self.resolver)
 
     def frozen(self) -> Iterator[Contract]:
         """The contracts of all sidecars of the project. Sidecars that cannot be read are told."""
-        for path in files.walk([self.root], wanted=self._takes, missing=self.told):
+        from distilgen.rewrite import contracts_file  # noqa: PLC0415
+
+        for item in self._walk([self.root]):
             try:
-                yield from contracts_file.read(path).values()
+                yield from contracts_file.read(Path(item.path)).values()
             except SourceError as error:
                 self.told(error)
 
-    def relative(self, path: Path) -> str:
+    def relative(self, path: Path | str) -> str:
         """A path as messages show it: from the project's folder, with slashes."""
-        return (
-            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
-        )
+        text, ahead = str(path), self._ahead
+        return text.removeprefix(ahead).replace(os.sep, "/") if text.startswith(ahead) else text
+
+    @cached_property
+    def _ahead(self) -> str:
+        return os.path.join(self.root, "")  # noqa: PTH118 - the root of all ends in a slash as it is
 
     def _is_ours(self, source: SourceFile) -> bool:
         """May a module be rewritten, or its rewriting have been stopped half way?"""
+        from distilgen.rewrite import marks, originals  # noqa: PLC0415
+
         return (
             marks.may_be_in(source)
             or marks.sidecar_path(source.path).exists()
             or originals.path_for(self.root, source.path).exists()
         )
 
-    def _takes(self, path: Path) -> bool:
-        return not path.is_relative_to(self.root) or self.config.takes(path.relative_to(self.root))
+    def _read(self, paths: Iterable[Path]) -> Iterator[SourceFile]:
+        from distilgen.source import files  # noqa: PLC0415
+
+        for path in paths:
+            try:
+                yield files.read(path)
+            except SourceError as error:
+                self.told(error)
+
+    def _walk(self, paths: Iterable[Path]) -> Iterator[Found]:
+        return walk(self.targets(paths), wanted=self._takes, missing=self.told)
+
+    def _takes(self, path: str) -> bool:
+        if self.config.takes_all:
+            return True
+        absolute = Path(path)
+        return not absolute.is_relative_to(self.root) or self.config.takes(
+            absolute.relative_to(self.root).as_posix()
+        )
+
+    def _depends_on(self) -> str:
+        """What everything that a scan finds depends on, besides the files that it reads."""
+        code = sorted(Path(__file__).parent.joinpath("source").glob("*.py"))
+        folders = [str(path) for path in (*self.roots, *self._packages)]
+        parts = [
+            *(f"{path.name} {path.stat().st_mtime_ns}" for path in code),
+            *(f"{path} {path.stat().st_mtime_ns}" for path in self._packages),
+            *folders,
+            sys.version,
+        ]
+        return "\n".join(parts)
 
 
 def matches(function: Surveyed, patterns: Sequence[str]) -> bool:
@@ -205,6 +285,8 @@ def refuse_absent(patterns: Iterable[str], named: Collection[str], known: Iterab
 
 def unknown(name: str, known: Iterable[str]) -> str:
     """A message for a function that is not there."""
+    import difflib  # noqa: PLC0415
+
     close = difflib.get_close_matches(name, list(known), 3, 0.5)
     near = f"; did you mean {', '.join(close)}?" if close else ""
     return f"no such function{near}"
@@ -218,18 +300,3 @@ def _active_python() -> str:
             if (Path(active) / name).exists():
                 return str(Path(active) / name)
     return sys.executable
-
-
-def _packages_of(python: str) -> tuple[Path, ...]:
-    """Where an interpreter's installed packages are. Raises ConfigError."""
-    paths = sys.path
-    if Path(python) != Path(sys.executable):
-        code = "import json, sys; print(json.dumps(sys.path))"
-        try:
-            done = subprocess.run(
-                [python, "-P", "-c", code], capture_output=True, check=True, timeout=60
-            )
-            paths = json.loads(done.stdout)
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
-            raise ConfigError(f"cannot run the interpreter {python}: {error}") from error
-    return tuple(Path(path) for path in paths if path and Path(path).is_dir())

@@ -19,7 +19,7 @@ CONTRACT = Contract(
     system_prompt="Answer {arguments} and {call}.",
     user_message="{arguments}",
     tool={"name": "Email", "description": "An email.", "parameters": {"type": "object"}},
-    parameters=("topic", "urgent"),
+    inputs={"type": "object", "properties": {"topic": {}, "urgent": {"type": "boolean"}}},
 )
 
 
@@ -102,6 +102,14 @@ def test_the_digest_does_not_name_where_or_by_whom() -> None:
         CONTRACT, function="shop.post:compose", fingerprint="", model="m", base_url="http://b"
     )
     assert moved.digest() == CONTRACT.digest()
+
+
+def test_the_parameters_are_those_of_the_schema_in_its_order() -> None:
+    assert CONTRACT.parameters == ("topic", "urgent")
+
+
+def test_what_the_prompt_does_not_tell_of_the_arguments_is_not_in_the_digest() -> None:
+    assert replace(CONTRACT, inputs={"properties": {}}).digest() == CONTRACT.digest()
 
 
 def test_a_contract_is_frozen() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from distilgen import texts
 from distilgen.errors import ConfigError
-from distilgen.freeze import freeze, signature
+from distilgen.freeze import freeze
+from distilgen.signature import signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,9 +56,9 @@ def _frozen(
 ) -> Contract:
     """The contract of a function with this schema, whatever it returns."""
     project = project_of({"app.py": function})
-    (surveys,) = project.survey([project.root / "app.py"])
-    (found,) = surveys.functions
-    return freeze(found, schema, texts.prompt_template(template, project.root), project.resolver)
+    _, found = project.function("app:f")
+    prompt = texts.prompt(template, project.root)
+    return freeze(found, schema, {}, prompt, project.resolver)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +112,7 @@ def _frozen(
 )
 def test_signature(project_of: Open, source: str, shown: str) -> None:
     project = project_of({"app.py": source})
-    (surveys,) = project.survey([project.root / "app.py"])
-    (found,) = surveys.functions
+    _, found = project.function("app:A.f" if source.startswith("class") else "app:f")
     assert signature(found) == shown
 
 
@@ -438,6 +438,87 @@ def test_a_template_of_the_project(project_of: Open) -> None:
     assert contract.user_message == "Call: {call}"
 
 
+_OVERRIDING = {
+    "pyproject.toml": "[tool.distilgen]\nprompt = 'short'\ntemplates = 'texts'",
+    "texts/short.jinja": """
+        {% extends "prompts/distilgen.jinja" %}
+        {% block system %}
+        {% include "head.jinja" %}
+
+        {{ super() }}
+        {% for p in parameters %}
+        {{ p.name }} {{ p.required }} {{ p.schema.type }} {{ p.description }}
+        {% endfor %}
+        {{ returns }} {{ inputs.required }}
+        {% endblock %}
+        """,
+    "texts/head.jinja": "Be short, {{ name }}.",
+}
+
+_DESCRIBED = """
+    from .models import Item
+
+    def f(text: str, limit: int = 3) -> Item:
+        \"""Find.
+
+        Args:
+            text: Where.
+
+        Returns:
+            What was found.
+        \"""
+        return 1
+    """
+
+
+def test_a_template_that_extends_ours_and_includes_another(project_of: Open) -> None:
+    contract = _contract(project_of, _DESCRIBED, **_OVERRIDING)
+    lines = contract.system_prompt.split("\n")
+    assert lines[0] == "Be short, f."
+    assert lines[1].startswith("You answer in place of a Python function.")
+    assert lines[-3:] == [
+        "text True string Where.",
+        "limit False integer ",
+        "What was found. ['text']",
+    ]
+    assert contract.user_message == "{arguments}"
+
+
+def test_a_template_of_the_users_wins_over_ours(project_of: Open) -> None:
+    files = {
+        "pyproject.toml": "[tool.distilgen]\ntemplates = 'texts'",
+        "texts/distilgen.jinja": "{% extends 'prompts/distilgen.jinja' %}"
+        "{% block user %}Now: {arguments}{% endblock %}",
+    }
+    contract = _contract(project_of, _DESCRIBED, **files)
+    assert contract.user_message == "Now: {arguments}"
+    assert contract.system_prompt.startswith("You answer in place")
+
+
+def test_a_template_by_its_path_finds_those_beside_it(project_of: Open) -> None:
+    files = {
+        "pyproject.toml": "[tool.distilgen]\nprompt = 'a/b/own.jinja'",
+        "a/b/own.jinja": "{% extends 'base.jinja' %}{% block user %}{call}{% endblock %}",
+        "a/b/base.jinja": "{% block user %}{% endblock %}"
+        "{% block system %}{{ name }}{% endblock %}",
+    }
+    contract = _contract(project_of, _DESCRIBED, **files)
+    assert (contract.system_prompt, contract.user_message) == ("f", "{call}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("templates = 'gone'", r"pyproject.toml: templates: there is no folder .*gone"),
+        ("templates = 'shop'\nprompt = 'x'", "no file .*x, and none of ours: .*; nor in .*shop"),
+    ],
+)
+def test_what_is_wrong_with_the_folder(project_of: Open, settings: str, message: str) -> None:
+    files = {"pyproject.toml": f"[tool.distilgen]\n{settings}"}
+    with pytest.raises(ConfigError, match=message):
+        _contract(project_of, _DESCRIBED, **files)
+
+
 _USER = "{% block user %}{arguments}{% endblock %}"
 
 
@@ -445,13 +526,33 @@ _USER = "{% block user %}{arguments}{% endblock %}"
     ("template", "message"),
     [
         pytest.param(
-            "{% block system %}{{ nmae }}{% endblock %}" + _USER, "'nmae' is undefined", id="name"
+            "{# mine #}\n\n{% block system %}\n{{ nmae }}{% endblock %}" + _USER,
+            "prompt: own:4: UndefinedError: 'nmae' is undefined",
+            id="name",
         ),
+        pytest.param(
+            "{% block system %}\n{{ 1 / 0 }}{% endblock %}" + _USER,
+            "own:2: ZeroDiv",
+            id="it raises",
+        ),
+        pytest.param(
+            "{% extends 'prompts/distilgen.jinja' %}\n{% block user %}{{ 'a' + 1 }}{% endblock %}",
+            "prompt: own:2: TypeError: ",
+            id="in a block that overrides ours",
+        ),
+        pytest.param(
+            "{% extends 'prompts/gone.jinja' %}",
+            "prompt: own:1: .*prompts/gone.jinja",
+            id="extends",
+        ),
+        pytest.param("{% extends 'own' %}", "prompt: own:1: RecursionError", id="extends itself"),
         pytest.param("{% block system %}{% endblock %}", "own has no block user", id="one block"),
         pytest.param("Hello", "own has no block system and no block user", id="no block"),
         pytest.param("{% block system %}", "prompt: own:1: ", id="syntax"),
         pytest.param(
-            "{% block system %}{% include 'gone' %}{% endblock %}" + _USER, "gone", id="include"
+            "{% block system %}\n{% include 'gone' %}{% endblock %}" + _USER,
+            "prompt: own:2: .*gone",
+            id="include",
         ),
         pytest.param(None, "prompt: no file .*own, and none of ours: distilgen, ", id="no file"),
     ],

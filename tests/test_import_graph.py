@@ -14,10 +14,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "distilgen"
 
 # Each may import those before it, and nothing behind it.
 ORDER = (
-    "errors", "texts", "source", "contract", "freeze", "rewrite", "lock", "runtime", "dataset",
-    "training", "evaluation", "config", "project", "cli",
+    "errors", "texts", "source", "contract", "schemas", "strict", "strict_values", "signature",
+    "docstrings", "inputs", "tool", "freeze", "rewrite", "lock", "runtime", "dataset", "training",
+    "evaluation", "config", "project", "cli",
 )  # fmt: skip
-HEAVY = ("libcst", "jinja2", "pydantic", "openai", "rich")
+HEAVY = ("docstring_parser", "libcst", "jinja2", "pydantic", "openai", "rich")
 
 
 def _imports(path: Path) -> set[str]:

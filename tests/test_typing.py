@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional, Self, Union
 
 from pydantic import BaseModel
 
@@ -81,6 +81,17 @@ async def waiting(text: str) -> Email:
 
 async def flowing(text: str) -> AsyncIterator[Email]:
     yield Email(to=text)
+
+
+class Draft(BaseModel):
+    to: str
+
+    def better(self, text: str) -> Self:
+        return type(self)(to=text)
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls(to="")
 
 
 class Shop:
@@ -150,11 +161,11 @@ def test_rewritten_modules_type_check(
     module.write_text(SOURCE)
     _mypy(tmp_path)
     assert cli.run(["instrument", "src"]) == 0
-    assert capsys.readouterr().out.count("instrumented: ") == 16
+    assert capsys.readouterr().out.count("instrumented: ") == 18
     _mypy(tmp_path)
     assert cli.run(["dispatch", "--model", "m", "src"]) == 0
-    assert capsys.readouterr().out.count("dispatched: ") == 16
-    assert module.read_text().count("dispatch(") == 16
+    assert capsys.readouterr().out.count("dispatched: ") == 18
+    assert module.read_text().count("dispatch(") == 18
     _mypy(tmp_path)
     assert cli.run(["restore", "src"]) == 0
     assert module.read_text() == SOURCE

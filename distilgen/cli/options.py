@@ -6,7 +6,7 @@ import functools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -59,15 +59,20 @@ base_url = click.option(
 
 @dataclass
 class Session:
-    """A command at work on a project. Problems are told as they come; the work goes on."""
+    """A command at work on a project. Problems are told as they come; the work goes on.
+
+    problems: what was told of files. failed: something was not done.
+    """
 
     folder: Path
+    problems: list[SourceError] = field(default_factory=list)
     failed: bool = False
     project: Project = field(init=False)
 
     def tell(self, error: SourceError) -> None:
         """Say what is wrong with a file, and end with 123."""
         self.failed = True
+        self.problems.append(error)
         where = self.project.relative(Path(error.path))
         place = f"{where}:{error.line}" if error.line else where
         function = f"{error.function}: " if error.function else ""
@@ -87,8 +92,7 @@ def session(folder: Path, python: str | None = None) -> Iterator[Session]:
         yield current
 
 
-@dataclass(frozen=True)
-class Mode:
+class Mode(NamedTuple):
     """Whether a command writes, or how it shows what it would do."""
 
     diff: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from typing import TYPE_CHECKING
@@ -10,32 +9,49 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen.errors import CLEAN, FINDINGS, SourceError
-from distilgen.rewrite import journal
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from distilgen.cli.options import Mode, Session
     from distilgen.rewrite.module import Change, Planned
 
-_WIDE = 1000
+_GAP = "   "
+_NARROWEST = 20
 _COLOURS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}  # green, red, cyan
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: fitted to a terminal, in full width for a file or pipe."""
-    from rich import box  # noqa: PLC0415 - heavy, and most commands print no table
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table. On a terminal that is too narrow for it, the last column goes on below."""
+    terminal = sys.stdout.isatty()
+    head = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    last = head.pop()
+    left = sum(head) + len(_GAP) * len(head)
+    room = last
+    if terminal:
+        import shutil  # noqa: PLC0415 - a scan with nothing to do is quick
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False).print(shown)
+        room = max(shutil.get_terminal_size().columns - left, _NARROWEST)
+    ahead = "".join(f"{{:<{width}}}{_GAP}" for width in head).format
+
+    def line(row: Sequence[str]) -> str:
+        *cells, text = row
+        if len(text) <= room:
+            return ahead(*cells) + text
+        return f"\n{' ' * left}".join([ahead(*cells) + text[:room], *_folded(text[room:], room)])
+
+    title = click.style(line(columns), bold=True) if terminal else line(columns)
+    rule = "─" * (left + min(last, room))
+    text = "\n".join([title, rule, *map(line, rows), "", ""])
+    if terminal:
+        click.echo(text, nl=False)
+    else:  # as it is: looking for colours in a megabyte takes its time
+        sys.stdout.write(text)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    return [text[start : start + width] for start in range(0, len(text), width)]
 
 
 def finish(
@@ -55,6 +71,8 @@ def finish(
             for change in plan.changes:
                 show_diff(current, change)
         if mode.writes:
+            from distilgen.rewrite import journal  # noqa: PLC0415 - reading commands write nothing
+
             try:
                 journal.write(current.project.root, plan.changes)
             except SourceError as error:
@@ -77,6 +95,8 @@ def show_diff(current: Session, change: Change) -> None:
     """Print a unified diff, in the file's own bytes, that `patch -p1` and `git apply` take;
     coloured on a terminal.
     """
+    import difflib  # noqa: PLC0415 - few commands need it
+
     name = current.project.relative(change.path).encode()
     old = b"/dev/null" if change.before is None else b"a/" + name
     new = b"/dev/null" if change.after is None else b"b/" + name

@@ -1,20 +1,18 @@
-"""`distilgen scan`: a table of functions, and what can be done with them."""
+"""`distilgen scan`: which functions return a Pydantic type, and what can be done with them."""
 
 from __future__ import annotations
 
-from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from distilgen.cli import options, report
-from distilgen.errors import SourceError
-from distilgen.rewrite import module as modules
+from distilgen.cli import findings, options, report
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from distilgen.project import Surveys
+    from distilgen.source.rows import Overview
 
 
 @click.command()
@@ -22,56 +20,88 @@ if TYPE_CHECKING:
 @click.option(
     "--all", "everything", is_flag=True, help="List every function with a return annotation."
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", *findings.FORMATS]),
+    default="table",
+    show_default=True,
+    help="How to print: json for programs, github for annotations of a workflow, SARIF 2.1.0.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Work in N processes; default: as many as pay.",
+)
 @options.python
 @options.project
-def command(paths: tuple[Path, ...], everything: bool, python: str | None, folder: Path) -> int:
+def command(
+    paths: tuple[Path, ...],
+    everything: bool,
+    form: str,
+    jobs: int | None,
+    python: str | None,
+    folder: Path,
+) -> int:
     """List the functions that return a Pydantic type: contract, state, or why they are skipped.
 
     Without PATHS, the whole project.
     """
     with options.session(folder, python) as current:
-        rows: list[tuple[str, str, str, str]] = []
-        others: Counter[str] = Counter()
-        candidates = 0
-        for surveys in current.project.survey(paths or (current.project.root,)):
-            for row, near in _rows(current, surveys):
-                if row[3].startswith("skipped") and not near and not everything:
-                    others[row[3].removeprefix("skipped: ")] += 1
-                else:
-                    rows.append(row)
-                candidates += not row[3].startswith("skipped")
-        if rows:
+        root = current.project.root
+        wanted = paths or (root,)
+        seen = list(current.project.overviews(wanted, everything=everything, jobs=jobs or 0))
+        found = [
+            item for overview in seen if overview.rows for item in _findings(current, overview)
+        ]
+        if form != "table":
+            click.echo(findings.FORMATS[form](found, current.problems, current.project.relative))
+            return current.code()
+        if found:
+            rows = [(item.function, item.returns, item.contract[:12] or "-", item.state)
+                    for item in found]  # fmt: skip
             report.table(("function", "returns", "contract", "state"), rows)
-        click.echo(_summary(candidates, others))
+        click.echo(_summary(found))
         return current.code()
 
 
-def _summary(candidates: int, others: Counter[str]) -> str:
-    said = report.counted(candidates, "candidate")
-    rest = sum(others.values())
-    if not rest:
-        return said
-    most = ", ".join(f"{count} {reason}" for reason, count in others.most_common(3))
-    more = ", …" if len(others) > 3 else ""
-    return f"{said}; {report.counted(rest, 'other function')} ({most}{more}); see --all"
+def _summary(found: list[findings.Finding]) -> str:
+    skipped = sum(1 for item in found if item.reason and item.near)
+    others = sum(1 for item in found if item.reason and not item.near)
+    parts = [report.counted(len(found) - skipped - others, "candidate")]
+    parts += [f"{skipped} skipped"] if skipped else []
+    parts += [f"{report.counted(others, 'other function')}"] if others else []
+    return ", ".join(parts)
 
 
-def _rows(
-    current: options.Session, surveys: Surveys
-) -> list[tuple[tuple[str, str, str, str], bool]]:
-    rows = []
+def _findings(current: options.Session, overview: Overview) -> Iterator[findings.Finding]:
+    """The functions of a file, with what distilgen has made of them."""
+    states = _states(current, Path(overview.path)) if overview.marked else {}
+    path = current.project.relative(overview.path)
+    for row in overview.rows:
+        state, contract, model = states.get(row.line, ("plain", "", ""))
+        name = f"{overview.module}:{row.qualname}"
+        yield findings.Finding(
+            path, row.line, name, row.returns, row.reason, row.near, contract, state, model
+        )
+
+
+def _states(current: options.Session, path: Path) -> dict[int, tuple[str, str, str]]:
+    """(state, fingerprint, model) of the functions of a rewritten file, by line."""
+    from distilgen.errors import SourceError  # noqa: PLC0415
+    from distilgen.rewrite import module as modules  # noqa: PLC0415 - few files are rewritten
+    from distilgen.source import files  # noqa: PLC0415
+
     try:
-        loaded = modules.load(current.project.root, surveys.source)
+        loaded = modules.load(current.project.root, files.read(path))
     except SourceError as error:
         current.tell(error)
-        return []
-    for item in surveys.functions:
-        mark, contract = loaded.found.at(item.function.line), loaded.contract_of(item.function.line)
-        frozen = contract.fingerprint[:12] if contract else "-"
-        state = f"skipped: {item.reason}" if item.reason else "plain"
-        if mark:
-            state = mark.state + (f" to {contract.model}" if contract and contract.model else "")
-        rows.append(
-            ((item.name, item.function.returns or "", frozen, state), item.near or bool(mark))
-        )
-    return rows
+        return {}
+    states: dict[int, tuple[str, str, str]] = {}
+    for mark in loaded.found.functions:
+        line = mark.function.lineno
+        contract = loaded.contract_of(line)
+        fingerprint, model = (contract.fingerprint, contract.model) if contract else ("", None)
+        states[line] = (mark.state, fingerprint, model or "")
+    return states

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distilgen.cli import options
+from distilgen.contract import canonical_json
 from distilgen.dataset import records as records_
 from distilgen.dataset.formats import FORMATS
 from distilgen.errors import UsageError
 from distilgen.rewrite import module as modules
+from distilgen.strict import strict_form
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,12 +24,17 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("function", metavar="MODULE:FUNCTION")
+@click.option(
+    "--strict", is_flag=True, help="Show the answer's schema for strict structured outputs instead."
+)
 @options.records
 @options.python
 @options.project
-def command(function: str, records: str | None, python: str | None, folder: Path) -> int:
-    """Show the contract of one function: system prompt, tool schema, and a row made with it, from
-    its last record, or from the types of its parameters where it has none.
+def command(
+    function: str, records: str | None, python: str | None, folder: Path, *, strict: bool
+) -> int:
+    """Show the contract of one function: system prompt, tool and input schema, and a row made with
+    it, from its last record, or from the types of its parameters where it has none.
     """
     with options.session(folder, python) as current:
         source, surveyed = current.project.function(function)
@@ -40,11 +47,27 @@ def command(function: str, records: str | None, python: str | None, folder: Path
         where = f"{current.project.relative(source.path)}:{surveyed.function.line}"
         click.echo(f"{contract.function}  {where}  {mark.state if mark else 'plain'}")
         click.echo(f"contract {contract.fingerprint}{_drift(contract, frozen)}")
+        if strict:
+            _show_strict(contract)
+            return current.code()
         _section("system", contract.system_prompt)
         _section("tool", _pretty(contract.tool))
+        _section("inputs", _pretty(contract.inputs))
         place = options.records_folder(current, records)
         _section(*_example(contract, surveyed, place))
         return current.code()
+
+
+def _show_strict(contract: Contract) -> None:
+    """The strict schema, if there is one, and what is not in it."""
+    found = strict_form(contract.tool["parameters"])
+    if found.schema is None:
+        _section("strict schema: there is none", "\n".join(found.obstacles))
+    else:
+        _section("strict schema", _pretty(found.schema))
+    lines = [f"{d.pointer}  {d.keyword}: {canonical_json(d.value)}" for d in found.dropped]
+    if lines:
+        _section("dropped; Pydantic still checks the answer", "\n".join(lines))
 
 
 def _drift(contract: Contract, frozen: Contract | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import math
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,8 @@ def _contract(path: Path, node: ast.stmt) -> tuple[str, Contract]:
                 values = {item.arg or "": ast.literal_eval(item.value) for item in keywords}
                 contract = Contract(**values)
                 contract.digest()  # it is JSON
-            except (ValueError, TypeError) as error:
+                json.dumps([contract.parameters, contract.inputs])
+            except (ValueError, TypeError, KeyError) as error:
                 message = f"{name} is no contract ({error}); take it back from version control"
                 raise SourceError(path, message, line=node.lineno) from error
             return name, contract

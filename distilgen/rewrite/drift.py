@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distilgen.errors import NoSchemaError, SchemaError
 from distilgen.rewrite import marks
@@ -118,7 +118,7 @@ def _of_contract(
             path, line, qualname, f"cannot be compared: {error}", "distilgen check --python"
         )
         return
-    changed = _difference(frozen, fresh)
+    changed = _difference(frozen, fresh, refreshable=not dispatched)
     if changed:
         yield Finding(path, line, qualname, f"its contract changed: {changed}", mend)
 
@@ -140,8 +140,12 @@ def _of_stub(
         yield Finding(path, line, qualname, message, "take it back from version control")
 
 
-def _difference(frozen: Contract, fresh: Contract) -> str:
-    """In words, what of the contract is not what it was; empty when nothing is."""
+def _difference(frozen: Contract, fresh: Contract, *, refreshable: bool) -> str:
+    """In words, what of the contract is not what it was; empty when nothing is.
+
+    refreshable: it can be frozen anew at no cost. A student that has been trained keeps its
+    contract, and of the arguments it was shown no more than the prompt.
+    """
     parts = []
     if frozen.function != fresh.function:
         parts.append(f"it was {frozen.function}, and is {fresh.function}")
@@ -161,4 +165,20 @@ def _difference(frozen: Contract, fresh: Contract) -> str:
         )
     elif frozen.tool != fresh.tool:
         parts.append("the tool's name or description")
+    if refreshable and frozen.parameters == fresh.parameters:
+        parts += _difference_of_inputs(frozen.inputs, fresh.inputs)
     return "; ".join(parts)
+
+
+def _difference_of_inputs(frozen: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[str]:
+    """As `_difference`, of the arguments' schemas. One that could not be evaluated, here or where
+    it was frozen, says nothing: the type's package may not be installed.
+    """
+    old, now = frozen["properties"], fresh["properties"]
+    known = [name for name in now if not ("$comment" in old[name] or "$comment" in now[name])]
+    changed = [name for name in known if old[name] != now[name]]
+    if changed:
+        return [f"the schema of {', '.join(changed)}"]
+    if len(known) == len(now) and frozen.get("$defs") != fresh.get("$defs"):
+        return ["the schemas of the arguments"]
+    return []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from distilgen.rewrite import marks
 from distilgen.rewrite.splice import Edit, last_line
+from distilgen.source.walk import sidecar_name
 
 if TYPE_CHECKING:
     from distilgen.source.facts import Facts
@@ -36,7 +37,7 @@ def insertion(source: SourceFile, facts: Facts, alias: str, first_use: int) -> E
     behind that line, and where there is none, it goes behind docstring and `__future__` imports.
     """
     body = source.tree.body
-    name = marks.sidecar_name(source.path)
+    name = sidecar_name(source.path)
     end = _end_of_imports(body, first_use)
     if end is not None:
         at = source.line_start(_line_behind(source, body, end))

@@ -9,8 +9,8 @@ import ast
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from distilgen.source.files import SIDECAR
 from distilgen.source.slices import in_scope
+from distilgen.source.walk import SIDECAR, sidecar_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,11 +51,6 @@ class Marks:
     def at(self, line: int) -> Mark | None:
         """The mark on the function whose `def` is on `line`."""
         return next((mark for mark in self.functions if mark.function.lineno == line), None)
-
-
-def sidecar_name(path: Path) -> str:
-    """The module name of a file's sidecar: `_mail_distil` for `mail.py`."""
-    return f"_{path.stem}_distil"
 
 
 def sidecar_path(path: Path) -> Path:

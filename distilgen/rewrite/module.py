@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from distilgen.errors import SourceError
 from distilgen.rewrite import contracts_file, imports, marks, originals, record, stub, verify
 from distilgen.rewrite.splice import splice
+from distilgen.source.walk import sidecar_name
 
 if TYPE_CHECKING:
     import ast
@@ -198,7 +199,7 @@ class _Names:
         self._live = {mark.contract for mark in module.found.functions}
         self._taken = self._live | set(module.contracts)
         self.alias = module.found.alias or imports.free_alias(
-            module.source.tree, marks.sidecar_name(module.path)
+            module.source.tree, sidecar_name(module.path)
         )
 
     def node(self, surveyed: Surveyed) -> tuple[marks.FunctionNode, marks.Mark | None]:

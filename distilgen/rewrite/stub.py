@@ -9,7 +9,7 @@ from distilgen import texts
 from distilgen.rewrite.marks import docstring_and_rest, first_line
 from distilgen.rewrite.splice import Edit, last_line, line_end
 from distilgen.source import expressions
-from distilgen.source.resolve import class_scope
+from distilgen.source.names import class_scope
 from distilgen.source.slices import in_scope
 
 if TYPE_CHECKING:
@@ -64,8 +64,11 @@ def unstub(source: SourceFile, function: FunctionNode, body: str) -> Edit:
 def answer_type(surveyed: Surveyed) -> str:
     """The expression of the type that the student must answer with: as the author wrote it, but
     without the quotes that a string annotation has, on one line, and with the class before the
-    names that a method's body does not see. Raises ValueError when it cannot see one at all.
+    names that a method's body does not see; the object's own class for Self. Raises ValueError
+    when it cannot see one at all.
     """
+    if surveyed.of_self:
+        return surveyed.owner
     node, written = expressions.parse(surveyed.answer), surveyed.function.returns or ""
     hidden = _bound_in_class(surveyed)
     if hidden:

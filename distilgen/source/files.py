@@ -1,30 +1,21 @@
-"""Source files: which ones there are, their bytes, text, encoding and newlines."""
+"""A source file: its bytes, text, encoding, newlines and positions."""
 
 from __future__ import annotations
 
 import ast
 import io
-import os
 import re
 import tokenize
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from distilgen.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-NEVER = frozenset(
-    "__pycache__ __pypackages__ node_modules site-packages build dist venv env".split()  # noqa: SIM905
-)
-"""Folders that no walk enters, besides those whose name starts with a dot."""
-
-SIDECAR = re.compile(r"_.+_distil\.py")
-"""What the names of generated sidecar files look like."""
+    from pathlib import Path
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
@@ -51,7 +42,14 @@ class SourceFile:
     @cached_property
     def line_starts(self) -> list[int]:
         """Offset in `text` of each line's first character."""
-        return [0, *(found.end() for found in _NEWLINE.finditer(self.text))]
+        if "\r" in self.text:
+            return [0, *(found.end() for found in _NEWLINE.finditer(self.text))]
+        lengths = map(len, self.text.split("\n")[:-1])
+        return list(accumulate(map((1).__add__, lengths), initial=0))
+
+    @cached_property
+    def _is_ascii(self) -> bool:
+        return self.text.isascii()
 
     def line_start(self, line: int) -> int:
         """Offset in `text` of a line, from 1; the end of the text for the lines behind it."""
@@ -66,11 +64,19 @@ class SourceFile:
     def offset(self, line: int, column: int) -> int:
         """Offset in `text` of a position of `ast`: line from 1, column in UTF-8 bytes from 0."""
         start = self.line_start(line)
+        if self._is_ascii:
+            return start + column
         ahead = self.text[start : self.line_start(line + 1)].encode()[:column]
         return start + len(ahead.decode())
 
     def segment(self, node: ast.expr | ast.stmt) -> str:
         """The source text of a node."""
+        if self._is_ascii:
+            starts = self.line_starts
+            first = starts[node.lineno - 1] + node.col_offset
+            return self.text[
+                first : starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
+            ]
         start = self.offset(node.lineno, node.col_offset)
         return self.text[start : self.offset(node.end_lineno or 0, node.end_col_offset or 0)]
 
@@ -82,16 +88,30 @@ class SourceFile:
 
 def read(path: Path) -> SourceFile:
     """Read and decode a file. Raises SourceError: gone, unreadable, or not in its encoding."""
+    return decode(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file. Raises SourceError: gone, or unreadable."""
     try:
-        raw = path.read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - of many, and the fastest
+            return file.read()
     except OSError as error:
-        raise SourceError(path, _why_unreadable(path, error)) from error
-    return decode(raw, path)
+        raise SourceError(path, why_unreadable(path, error)) from error
+
+
+def digest_of(raw: bytes) -> str:
+    """Names the content of a file."""
+    import hashlib  # noqa: PLC0415 - loads OpenSSL; a scan with nothing to do hashes nothing
+
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
 
 
 def decode(raw: bytes, path: Path) -> SourceFile:
     """The text in `raw`, by PEP 263. Raises SourceError when the bytes are not in that encoding."""
     body = raw.removeprefix(_BOM)
+    if body.isascii() and body.find(b"coding", 0, _end_of_second_line(body)) < 0:
+        return SourceFile(path, raw, body.decode("ascii"), "utf-8")
     try:
         encoding = _encoding_of(raw)
         text = body.decode(encoding)
@@ -105,6 +125,11 @@ def decode(raw: bytes, path: Path) -> SourceFile:
     if not lossless:
         raise SourceError(path, f"does not survive decoding and encoding as {encoding}")
     return SourceFile(path, raw, text, encoding)
+
+
+def _end_of_second_line(body: bytes) -> int:
+    end = body.find(b"\n", body.find(b"\n") + 1)
+    return end if end >= 0 else len(body)
 
 
 def _encoding_of(raw: bytes) -> str:
@@ -123,8 +148,8 @@ def _undecodable(path: Path, reason: str, line: int | None = None) -> SourceErro
     return SourceError(path, f"cannot be decoded: {reason}; {advice}", line=line)
 
 
-def parse(raw: bytes, path: Path) -> ast.Module:
-    """The syntax tree of a file's bytes. Raises SourceError with Python's own reason."""
+def parse(raw: bytes | str, path: Path) -> ast.Module:
+    """The syntax tree of a file's bytes or text. Raises SourceError with Python's own reason."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes and the like are the author's affair
@@ -135,57 +160,8 @@ def parse(raw: bytes, path: Path) -> ast.Module:
         raise SourceError(path, f"does not parse: {error}") from error
 
 
-def walk(
-    targets: Iterable[Path],
-    *,
-    wanted: Callable[[Path], bool],
-    missing: Callable[[SourceError], None],
-) -> Iterator[Path]:
-    """Every wanted Python file at or below the targets, each once, in sorted order.
-
-    wanted: tells of a file or folder whether the configuration takes it.
-    missing: is told of targets and links that lead nowhere; the walk goes on.
-    Stubs for type checkers, `.pyi`, hold no code and are passed over, even when they are targets.
-    Links to folders are not entered; a link to a file stands for the file, unless that was seen.
-    """
-    seen: set[Path] = set()
-    for target in targets:
-        for path in _below(target, wanted, missing):
-            real = path.resolve()
-            if real not in seen and not SIDECAR.fullmatch(path.name):
-                seen.add(real)
-                yield path
-
-
-def _below(
-    target: Path, wanted: Callable[[Path], bool], missing: Callable[[SourceError], None]
-) -> Iterator[Path]:
-    if not target.is_dir():
-        if target.is_file():
-            if wanted(target) and target.suffix != ".pyi":
-                yield target
-        else:
-            missing(SourceError(target, _why_unreadable(target, None)))
-        return
-    found: list[Path] = []
-    for folder, folders, names in os.walk(
-        target, onerror=lambda error: missing(SourceError(error.filename, error.strerror or "lost"))
-    ):
-        here = Path(folder)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if name not in NEVER and not name.startswith(".") and wanted(here / name)
-        )
-        found += (here / name for name in names if name.endswith(".py") and wanted(here / name))
-    for path in sorted(found):
-        if path.is_file():
-            yield path
-        else:
-            missing(SourceError(path, _why_unreadable(path, None)))
-
-
-def _why_unreadable(path: Path, error: OSError | None) -> str:
+def why_unreadable(path: Path, error: OSError | None) -> str:
+    """What to tell about a path that cannot be read, without or with the system's own reason."""
     if path.is_symlink() and not path.exists():
         return f"is a link to {path.readlink()}, which is not there"
     if not path.exists():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
@@ -25,7 +26,19 @@ def import_roots(project: Path, configured: Iterable[Path] = ()) -> tuple[Path, 
 
 
 def name_of(path: Path, roots: Iterable[Path]) -> tuple[str, Path]:
-    """(dotted module name, its import root) of a file.
+    """(dotted module name, its import root) of a file."""
+    package, root = package_of(path.parent, roots)
+    return name_in(package, path), root
+
+
+def name_in(package: Iterable[str], path: Path) -> str:
+    """The dotted module name of a file of a package."""
+    parts = [*package] if path.stem == "__init__" else [*package, path.stem]
+    return ".".join(parts) or "__init__"
+
+
+def package_of(folder: Path, roots: Iterable[Path]) -> tuple[tuple[str, ...], Path]:
+    """(the names of the packages that a folder's files stand in, their import root).
 
     A folder with `__init__.py` belongs to its parent's package. Above the outermost one, folders
     below an import root are namespace packages, unless a nearer folder is a root by its look: it
@@ -33,20 +46,18 @@ def name_of(path: Path, roots: Iterable[Path]) -> tuple[str, Path]:
     stands in it: the name of a checkout's folder is no part of any module's name.
     """
     known = set(roots)
-    parts = [] if path.stem == "__init__" else [path.stem]
-    folder = path.parent
+    parts: list[str] = []
     while folder not in known and folder.name.isidentifier() and (folder / "__init__.py").is_file():
         parts.insert(0, folder.name)
         folder = folder.parent
-    parts = parts or ["__init__"]
     root = folder
     spaces: list[str] = []
     while not _is_root(root, known):
         spaces.insert(0, root.name)
         if root.parent == root or not root.name.isidentifier():
-            return ".".join(parts), folder  # below no root: a script
+            return tuple(parts), folder  # below no root: a script
         root = root.parent
-    return ".".join(spaces + parts), root
+    return (*spaces, *parts), root
 
 
 def find(name: str, roots: Iterable[Path]) -> Path | None:
@@ -56,19 +67,20 @@ def find(name: str, roots: Iterable[Path]) -> Path | None:
     """
     relative = _relative(name)
     for root in roots if relative else ():
-        package = root / relative / "__init__.py"
-        if package.is_file():
-            return package
-        module = root / f"{relative}.py"
-        if module.is_file():
-            return module
+        place = os.path.join(root, relative)  # noqa: PTH118 - strings, because many are asked for
+        for path in (os.path.join(place, "__init__.py"), f"{place}.py"):  # noqa: PTH118
+            if os.path.isfile(path):  # noqa: PTH113
+                return Path(path)
     return None
 
 
 def is_namespace(name: str, roots: Iterable[Path]) -> bool:
     """Is there a folder for `name`, without `__init__.py`, that may hold modules?"""
     relative = _relative(name)
-    return bool(relative) and any((root / relative).is_dir() for root in roots)
+    return bool(relative) and any(
+        os.path.isdir(os.path.join(root, relative))  # noqa: PTH112, PTH118 - see `find`
+        for root in roots
+    )
 
 
 def is_standard(name: str) -> bool:
@@ -76,15 +88,16 @@ def is_standard(name: str) -> bool:
     return name.partition(".")[0] in sys.stdlib_module_names
 
 
+def is_project(folder: Path) -> bool:
+    """Does a project file stand in a folder?"""
+    return any((folder / name).is_file() for name in _PROJECT_FILES)
+
+
 def _relative(name: str) -> str:
     """The path of module `name` below its root, without suffix; empty for what is no name."""
     parts = name.split(".")
-    return "" if "" in parts or "/" in name else "/".join(parts)
+    return "" if "" in parts or "/" in name else name.replace(".", os.sep)
 
 
 def _is_root(folder: Path, known: set[Path]) -> bool:
-    return (
-        folder in known
-        or folder.name == "src"
-        or any((folder / name).is_file() for name in _PROJECT_FILES)
-    )
+    return folder in known or folder.name == "src" or is_project(folder)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import importlib
 import importlib.abc
 import importlib.util
@@ -21,7 +22,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distilgen.source import modules, slices
+from distilgen.source import known, modules, slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +38,12 @@ class _Namespace(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if self._maker.binds(name):
             return self._maker.make(name)
-        try:
+        if name in self and not self._maker.may_bring(name):
             return super().__getitem__(name)
-        except KeyError:
+        try:
             return self._maker.make_starred(name)
+        except KeyError:
+            return super().__getitem__(name)
 
 
 class _Maker:
@@ -53,8 +56,10 @@ class _Maker:
         self._flags = 0
         self._binders: dict[str, list[ast.stmt]] = {}
         self._stars: list[ast.ImportFrom] = []
+        self._filling: list[ast.stmt] = []
         self._running: set[tuple[str, int]] = set()
         self._made: set[str] = set()
+        self._waiting: dict[str, list[tuple[str, int]]] = {}  # binders, by the name that they lack
         self._done: set[int] = set()  # statements that ran as a whole, by identity
 
     def prepare(self, path: Path) -> None:
@@ -67,6 +72,7 @@ class _Maker:
             for name in slices.bound(statement):
                 self._binders.setdefault(name, []).append(statement)
         self._stars = slices.stars(tree)
+        self._filling = slices.filling(tree)
         self._names["__builtins__"] = _Namespace(self)
         for statement in tree.body:
             if slices.is_typing_import(statement):
@@ -83,20 +89,36 @@ class _Maker:
             for place in range(done[-1] + 1 if done else 0, len(binders)):
                 if (name, place) in self._running:
                     continue  # it needs itself: leave the name unbound, Pydantic tries again later
-                self._running.add((name, place))
                 try:
-                    self._execute(binders[place], name)
-                except NameError:
+                    self._bind(name, place)
+                except NameError as error:
                     if name not in self._names:
-                        raise  # else a later statement, whose condition needs what is being made
-                finally:
-                    self._running.discard((name, place))
+                        raise  # else a later statement, which needs what is being made
+                    self._waiting.setdefault(str(error.name), []).append((name, place))
             if not self.is_making(name):
                 self._made.add(name)
+                self._resume(name)
         try:
             return self._names[name]
         except KeyError:
             raise NameError(f"name {name!r} is not defined", name=name) from None
+
+    def _bind(self, name: str, place: int) -> None:
+        self._running.add((name, place))
+        try:
+            self._execute(self._binders[name][place], name)
+        finally:
+            self._running.discard((name, place))
+
+    def _resume(self, name: str) -> None:
+        """Execute the statements that gave up for want of a name which is there now, unless another
+        has bound theirs since.
+        """
+        for other, place in self._waiting.pop(name, ()):
+            later = self._binders[other][place + 1 :]
+            if not any(id(item) in self._done and not _completes(item) for item in later):
+                with contextlib.suppress(NameError):
+                    self._bind(other, place)
 
     def is_making(self, name: str) -> bool:
         return any(running == name for running, _ in self._running)
@@ -108,14 +130,46 @@ class _Maker:
             if isinstance(module, ProjectModule) and not module.__maker__.may_have(name):
                 continue
             exported = getattr(module, "__all__", None)
-            if (name in exported if exported is not None else name[0] != "_") and hasattr(
-                module, name
-            ):
-                return getattr(module, name)
-        raise KeyError(name)
+            if name in exported if exported is not None else name[0] != "_":
+                try:
+                    return getattr(module, name)
+                except AttributeError:
+                    continue
+                except NameError as error:
+                    if error.name != name:
+                        raise  # else the module is about to ask us for it
+        self.fill()
+        return self._names[name]
+
+    def may_bring(self, name: str) -> bool:
+        """May a star import from the project hide one of Python's own names?"""
+        stars, self._stars = self._stars, []  # a circle of them ends here
+        try:
+            for star in stars:
+                module = self._absolute(star.module or "", star.level)
+                found = importlib.util.find_spec(module) if module else None
+                if found and isinstance(found.loader, Finder):
+                    maker = importlib.import_module(module).__maker__
+                    if maker.binds(name) or maker.may_bring(name):
+                        return True
+        finally:
+            self._stars = stars
+        return False
 
     def may_have(self, name: str) -> bool:
-        return self.binds(name) or bool(self._stars)
+        return self.binds(name) or name in self._names or bool(self._stars or self._filling)
+
+    def fill(self) -> None:
+        """Execute, once, what fills the namespace in a way that nobody can read: then any statement
+        of the module may matter, and any of those that it imports from the project.
+        """
+        filling, self._filling = self._filling, []
+        for statement in filling:
+            self._run(statement)
+            for name in slices.bound(statement) if slices.is_import(statement) else ():
+                module = self._names.get(name)
+                if isinstance(module, ProjectModule):
+                    module.__maker__.fill()
 
     def _execute(self, statement: ast.stmt, name: str) -> None:
         for piece in slices.pieces(statement, name):
@@ -129,6 +183,9 @@ class _Maker:
         code = compile(tree, str(self.path), "exec", flags=self._flags, dont_inherit=True)
         _forget_types()
         exec(code, self._names)  # noqa: S102 - evaluating the type is what this is for
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            for name in slices.bound(statement):
+                name_home(self._names.get(name), self._module.__name__)
 
     def import_(
         self, name: str, globals_: Any = None, locals_: Any = None, names: Any = (), level: int = 0
@@ -188,14 +245,10 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        self._roots = list(roots)
+        self.roots = list(roots)
         self.beside: Path | None = None
 
-    @property
-    def roots(self) -> list[Path]:
-        return [*self._roots, self.beside] if self.beside else self._roots
-
-    def visit(self, folder: Path) -> None:
+    def visit(self, folder: Path | None) -> None:
         """Let the modules beside a script be found, and forget those beside the last one."""
         if folder == self.beside:
             return
@@ -203,7 +256,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name, module in list(sys.modules.items()):
             if (
                 isinstance(module, ProjectModule)
-                and modules.find(name, self._roots) != module.__maker__.path
+                and modules.find(name, self.roots) != module.__maker__.path
             ):
                 del sys.modules[name]
 
@@ -211,9 +264,15 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
         del path, target
-        if modules.is_standard(fullname):
-            return None
-        found = modules.find(fullname, self.roots)
+        top = fullname.partition(".")[0]
+        if modules.is_standard(top) and (
+            top in known.LOADED or not modules.find(top, self.roots[:1])
+        ):
+            return None  # else the project's stands before Python's own on `sys.path`
+        return self.spec(fullname, self.roots)
+
+    def spec(self, fullname: str, roots: Sequence[Path]) -> ModuleSpec | None:
+        found = modules.find(fullname, roots)
         if found is None:
             return None
         inside = [str(found.parent)] if found.name == "__init__.py" else None
@@ -229,8 +288,10 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             module.__maker__.prepare(Path(module.__file__))
 
 
-class Namespaces(importlib.abc.MetaPathFinder):
-    """Finds the project's namespace packages, after every finder of real ones."""
+class Last(importlib.abc.MetaPathFinder):
+    """Finds, after every other finder, the project's namespace packages and what stands beside a
+    script: of a file in a folder without `__init__.py` nobody knows which of the two it is.
+    """
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
@@ -239,19 +300,38 @@ class Namespaces(importlib.abc.MetaPathFinder):
         self, fullname: str, path: object = None, target: object = None
     ) -> ModuleSpec | None:
         del path, target
-        if not modules.is_namespace(fullname, self._finder.roots):
-            return None
+        beside = [self._finder.beside] if self._finder.beside else []
+        roots = [*self._finder.roots, *beside]
+        if not modules.is_namespace(fullname, roots):
+            return self._finder.spec(fullname, beside)
         spec = ModuleSpec(fullname, None, is_package=True)
         spec.submodule_search_locations = [
-            str(root.joinpath(*fullname.split("."))) for root in self._finder.roots
+            str(root.joinpath(*fullname.split("."))) for root in roots
         ]
         return spec
+
+
+def _completes(statement: ast.stmt) -> bool:
+    """Does it complete what has a name, and not bind the name anew?"""
+    return isinstance(statement, ast.Expr)
 
 
 def _forget_types() -> None:
     """Empty the caches of `typing`, which hold types of other modules that are equal, not alike."""
     for clear in getattr(typing, "_cleanups", ()):
         clear()
+
+
+def name_home(alias: Any, module: str) -> None:
+    """Tell the names in quotes that an alias holds, `Dict[str, "Item"]`, where they were written:
+    whoever uses the alias may stand in a module that has no such name.
+    """
+    for item in getattr(alias, "__args__", ()) if typing.get_origin(alias) else ():
+        if isinstance(item, typing.ForwardRef):
+            if item.__forward_module__ is None:
+                item.__forward_module__ = module
+        else:
+            name_home(item, module)
 
 
 def keep_order() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import json
 import os
 import queue
@@ -14,9 +16,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from distilgen.errors import ConfigError, NoSchemaError, SchemaError
+from distilgen.source import expressions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from distilgen.source.functions import Surveyed
 
@@ -33,6 +36,14 @@ sys.modules["distilgen"] = package
 from distilgen.source.worker import main
 main()
 """
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The schema of an argument's type, its definitions under `$defs`; or why there is none."""
+
+    schema: dict[str, Any] | None = None
+    reason: str = ""
 
 
 @dataclass
@@ -61,21 +72,40 @@ class SchemaWorker:
         """The JSON schema of a candidate's answer. Raises SchemaError with the reason, and
         NoSchemaError where there can be none.
         """
-        request = json.dumps({
+        schema: dict[str, Any] = self._evaluated(function)["schema"]
+        return schema
+
+    def inputs_of(self, function: Surveyed) -> dict[str, Evaluated]:
+        """The schemas of a candidate's annotated arguments by their names, of `*args` and
+        `**kwargs` those of one item. Raises as `schema_of`, but for what is wrong with an argument:
+        that is its reason.
+        """
+        inputs: dict[str, dict[str, Any]] = self._evaluated(function)["inputs"]
+        return {name: Evaluated(**found) for name, found in inputs.items()}
+
+    def _evaluated(self, function: Surveyed) -> dict[str, Any]:
+        question: dict[str, Any] = {
             "module": function.facts.name,
             "path": str(function.facts.path),
             "annotation": function.answer,
             "classes": function.function.classes,
             "many": function.streams,
-        })  # fmt: skip
+            "parameters": dict(_annotations(function)),
+        }
+        request = json.dumps(question)
         if request not in self._known:
-            self._known[request] = self._ask(request)
+            answer = self._ask(request)
+            if answer.get("error", {}).get("ended") and question["parameters"]:
+                # An argument's type may be to blame, and a contract can do without it.
+                answer = self._ask(json.dumps({**question, "parameters": {}}))
+                reason = {"reason": "evaluating the types of the arguments ended the process"}
+                answer["inputs"] = dict.fromkeys(question["parameters"], reason)
+            self._known[request] = answer
         answer = self._known[request]
         if "error" in answer:
             kind = NoSchemaError if answer["error"].get("hopeless") else SchemaError
             raise kind(_message(answer["error"], function.answer))
-        schema: dict[str, Any] = answer["schema"]
-        return schema
+        return answer
 
     def _ask(self, request: str) -> dict[str, Any]:
         process = self._running()
@@ -87,11 +117,13 @@ class SchemaWorker:
             line = self._answers.get(timeout=self.seconds)
         except queue.Empty:
             self._stop()
-            return {"error": {"message": f"evaluating it took over {self.seconds:g} seconds"}}
+            message = f"evaluating it took over {self.seconds:g} seconds"
+            return {"error": {"message": message, "ended": True}}
         except OSError:
             line = b""
         if not line:
-            return {"error": {"message": f"evaluating it ended the process{self._last_words()}"}}
+            message = f"evaluating it ended the process{self._last_words()}"
+            return {"error": {"message": message, "ended": True}}
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -148,6 +180,19 @@ def _pump(stream: IO[bytes] | None, answers: queue.SimpleQueue[bytes]) -> None:
     except (OSError, ValueError):
         pass  # closed by `_stop`
     answers.put(b"")
+
+
+def _annotations(function: Surveyed) -> Iterator[tuple[str, str]]:
+    """The annotations of its arguments, quotes taken off. What does not parse is left as it is, for
+    the worker to refuse.
+    """
+    wanted = set(function.arguments)
+    for parameter in function.function.parameters:
+        if parameter.annotation and parameter.name in wanted:
+            text = parameter.annotation
+            with contextlib.suppress(*expressions.BROKEN):
+                text = ast.unparse(expressions.unquoted(expressions.parse(text)))
+            yield parameter.name, text
 
 
 def _message(error: dict[str, Any], annotation: str) -> str:

@@ -7,7 +7,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from distilgen.source.expressions import last_name
-from distilgen.source.facts import is_type_checking
+from distilgen.source.reader import is_type_checking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,8 @@ _CONTAINERS = frozenset({"Counter", "OrderedDict", "defaultdict", "deque", "dict
 
 def mark_changes(tree: ast.Module) -> None:
     """Give each statement that changes a list, dictionary or set of the module a field `changes`
-    with its name. Of other objects nobody knows what a changing statement would do besides.
+    with its name: by itself, by a decorator or by a base class of the module that registers what
+    it is given. Of other objects nobody knows what a changing statement would do besides.
     """
     statements = list(in_scope(tree.body))
     containers = {
@@ -68,24 +69,60 @@ def mark_changes(tree: ast.Module) -> None:
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
+    registers: dict[str, str] = {}
     for node in statements:
-        match node:
-            case (
-                ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))])
-                | ast.AugAssign(target=ast.Subscript(value=ast.Name(id=name)))
-            ) if name in containers:
-                node.changes = name  # type: ignore[union-attr]
-            case ast.Expr(
-                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attribute))
-            ) if name in containers and attribute in _CHANGES:
-                node.changes = name  # type: ignore[attr-defined]
+        changed = _changed(node, containers)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            used = [*node.decorator_list, *getattr(node, "bases", ())]
+            heads = (item.func if isinstance(item, ast.Call) else item for item in used)
+            changed = next((registers[n] for n in map(last_name, heads) if n in registers), "")
+            if changed and isinstance(node, ast.ClassDef):
+                registers[node.name] = changed
+            elif kept := _registered_in(node, containers):
+                registers[node.name] = kept
+        if changed:
+            node.changes = changed  # type: ignore[attr-defined]
+
+
+def _changed(node: ast.AST, containers: set[str]) -> str:
+    """The container that a statement changes; empty for none."""
+    match node:
+        case (
+            ast.Assign(targets=[ast.Subscript(value=ast.Name(id=name))])
+            | ast.AugAssign(target=ast.Subscript(value=ast.Name(id=name)))
+        ) if name in containers:
+            return name
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attribute))
+        ) if name in containers and attribute in _CHANGES:
+            return name
+    return ""
+
+
+def _registered_in(node: ast.FunctionDef | ast.ClassDef, containers: set[str]) -> str:
+    """The container that a function changes, or a class for each of its subclasses."""
+    body: list[ast.stmt] = node.body
+    if isinstance(node, ast.ClassDef):
+        body = [
+            item
+            for item in node.body
+            if isinstance(item, ast.FunctionDef) and item.name == "__init_subclass__"
+        ]
+    found = (_changed(item, containers) for part in body for item in ast.walk(part))
+    return next((name for name in found if name), "")
 
 
 def _is_container(node: ast.expr) -> bool:
     if isinstance(node, ast.Call):
-        return last_name(node.func) in _CONTAINERS
+        return last_name(node.func) in _CONTAINERS | {"copy", "deepcopy"}
+    if isinstance(node, ast.BinOp):
+        return _is_container(node.left) or _is_container(node.right)
     kinds = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp
     return isinstance(node, kinds)
+
+
+_COMPLETE = frozenset({"rebuild_dataclass", "set_pydantic_config"})
+"""Functions that complete the class they are given: Pydantic's, and that of generated clients."""
 
 
 def bound(node: ast.stmt) -> Iterator[str]:
@@ -108,6 +145,9 @@ def bound(node: ast.stmt) -> Iterator[str]:
             yield from _targets(node.target)
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attribute))):
             if attribute in ("model_rebuild", "update_forward_refs"):
+                yield name
+        case ast.Expr(value=ast.Call(func=func, args=[ast.Name(id=name), *_])):
+            if last_name(func) in _COMPLETE:
                 yield name
         case ast.For() | ast.AsyncFor():
             yield from _targets(node.target)
@@ -162,6 +202,33 @@ def stars(tree: ast.Module) -> list[ast.ImportFrom]:
     ]
 
 
+def is_import(node: ast.stmt) -> bool:
+    """Is it an import statement?"""
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def filling(tree: ast.Module) -> list[ast.stmt]:
+    """What of a module must run if it hands its namespace to a function, which may bind names
+    there: `build(DESCRIPTOR, globals())`, as code that protobuf generates does. Else nothing.
+    """
+    spaces = {"globals", "vars", "locals"}
+    found: list[ast.stmt] = []
+    fills = False
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Name(id=called))):
+                if called in spaces:
+                    spaces.add(name)
+            case ast.Expr(value=ast.Call(args=given)):
+                names = (part for item in given for part in ast.walk(item))
+                if not any(isinstance(part, ast.Name) and part.id in spaces for part in names):
+                    continue  # it does something else, which is not ours to do
+                fills = True
+        if not (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+            found.append(node)
+    return found if fills else []
+
+
 def pieces(node: ast.stmt, name: str) -> list[ast.stmt]:
     """What of a statement must run so that `name` is bound, and nothing that binds others only."""
     if name not in set(bound(node)):
@@ -185,7 +252,7 @@ def pieces(node: ast.stmt, name: str) -> list[ast.stmt]:
             return [
                 _copy(
                     node,
-                    body=_kept(node.body, name),
+                    body=_tried(node.body, name),
                     handlers=handlers,
                     orelse=_block(node.orelse, name),
                     finalbody=_block(node.finalbody, name),
@@ -200,6 +267,12 @@ def _block(body: list[ast.stmt], name: str) -> list[ast.stmt]:
 
 def _kept(body: list[ast.stmt], name: str) -> list[ast.stmt]:
     return _block(body, name) or [ast.copy_location(ast.Pass(), body[0])]
+
+
+def _tried(body: list[ast.stmt], name: str) -> list[ast.stmt]:
+    """The block of a `try`: where an import fails, its handlers bind the name."""
+    kept = [[item] if is_import(item) else pieces(item, name) for item in body]
+    return [piece for part in kept for piece in part] or _kept(body, name)
 
 
 def _copy(node: Any, **changes: Any) -> Any:

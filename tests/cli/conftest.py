@@ -78,11 +78,13 @@ class Cli:
         return (self.folder / name).read_bytes().decode()
 
     def snapshot(self) -> dict[str, bytes]:
-        """Every file below the folder but compiled ones."""
+        """Every file below the folder but compiled ones and the cache."""
         return {
             path.relative_to(self.folder).as_posix(): path.read_bytes()
             for path in sorted(self.folder.rglob("*"))
-            if path.is_file() and path.suffix != ".pyc"
+            if path.is_file()
+            and path.suffix != ".pyc"
+            and not path.is_relative_to(self.folder / ".distilgen/cache")
         }
 
 

@@ -29,12 +29,21 @@ def _instrumented_nonetheless(distilgen: Cli, message: str) -> None:
 
 
 def test_file_that_does_not_parse(distilgen: Cli) -> None:
+    distilgen.write({"src/shop/broken.py": f"{OTHER}\ndef broken(:\n"})
+    _instrumented_nonetheless(distilgen, "src/shop/broken.py:7: does not parse: ")
+
+
+def test_file_without_candidates_is_not_parsed(distilgen: Cli) -> None:
     distilgen.write({"src/shop/broken.py": "x = 1\ndef broken(:\n"})
-    _instrumented_nonetheless(distilgen, "src/shop/broken.py:2: does not parse: ")
+    ran = distilgen("instrument", "src")
+    assert (ran.code, ran.out) == (0, "instrumented: shop.mail:reply\n")
+    ran = distilgen("scan", "--all")
+    assert ran.code == 123
+    assert "src/shop/broken.py:2: does not parse: " in ran.err
 
 
 def test_file_that_is_not_utf8(distilgen: Cli) -> None:
-    (distilgen.folder / "src/shop/latin.py").write_bytes(b"# caf\xe9\ndef f() -> int: ...\n")
+    (distilgen.folder / "src/shop/latin.py").write_bytes(b"# caf\xe9\n" + OTHER.encode())
     message = "src/shop/latin.py:1: cannot be decoded: byte 0xe9 is not utf-8; declare its encoding"
     _instrumented_nonetheless(distilgen, message)
 
@@ -119,8 +128,12 @@ def test_sidecar_that_is_not_ours(distilgen: Cli) -> None:
     ("table", "message"),
     [
         pytest.param("exlude = []", "exlude: unknown key; did you mean exclude?", id="unknown key"),
-        pytest.param("include = 'src'", "include: input should be a valid tuple", id="wrong type"),
-        pytest.param("records = 3", "records: input should be a valid string, not 3", id="number"),
+        pytest.param(
+            "include = 'src'",
+            "include: should be a list of strings, not 'src'",
+            id="wrong type",
+        ),
+        pytest.param("records = 3", "records: should be a string, not 3", id="number"),
         pytest.param("dispatch = {modle = 'm'}", "dispatch.modle: unknown key; did you mean model?",
                      id="unknown key inside"),
         pytest.param("prompt = 'nope'", "none of ours: distilgen, instructor", id="no template"),

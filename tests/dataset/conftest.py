@@ -23,7 +23,7 @@ def contract() -> Contract:
         system_prompt="Predict the results of compose.",
         user_message="{arguments}",
         tool={"name": "Email", "description": "An email.", "parameters": {"type": "object"}},
-        parameters=("topic",),
+        inputs={"type": "object", "properties": {"topic": {"type": "string"}}},
     )
     return replace(made, fingerprint=made.digest())
 

@@ -155,7 +155,7 @@ def contract_of(item: Surveyed) -> Contract:
         system_prompt=item.function.docstring or "Answer.",
         user_message="{arguments}",
         tool={"name": "M", "description": "", "parameters": {"type": "object", "properties": {}}},
-        parameters=item.arguments,
+        inputs={"properties": {name: {} for name in item.arguments}, "type": "object"},
     )
     return replace(contract, fingerprint=contract.digest())
 

@@ -79,7 +79,10 @@ CHANGED: dict[str, tuple[dict[str, Any], str]] = {
         "the system prompt (signature, docstring or template)",
     ),
     "user message": ({"user_message": "{call}"}, "the user message's format"),
-    "a parameter": ({"parameters": ("a", "b"), "system_prompt": "b"}, "the parameters were a"),
+    "a parameter": (
+        {"inputs": {"properties": {"a": {}, "b": {}}}, "system_prompt": "b"},
+        "the parameters were a",
+    ),
     "moved": ({"function": "shop.post:f"}, "it was shop.mail:f, and is shop.post:f"),
     "a field more, a field less": (
         {
@@ -121,6 +124,32 @@ def test_a_changed_contract(
 ) -> None:
     bench.put(TEXT).run(step)
     assert _found(bench, fresh=fresh) == [(line, "f", f"its contract changed: {said}", mend)]
+
+
+INPUTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a type": ({"a": {"type": "integer"}}, {}, "the schema of a"),
+    "a definition": ({"a": {}}, {"$defs": {"D": {}}}, "the schemas of the arguments"),
+}
+
+
+@pytest.mark.parametrize(("fields", "more", "said"), INPUTS.values(), ids=INPUTS)
+def test_schemas_of_arguments(
+    bench: Workbench, fields: dict[str, Any], more: dict[str, Any], said: str
+) -> None:
+    fresh = {"inputs": {"properties": fields, "type": "object", **more}}
+    bench.put(TEXT).run("instrument")
+    assert _found(bench, fresh=fresh) == [(6, "f", f"its contract changed: {said}", INSTRUMENT)]
+
+
+def test_a_student_keeps_the_schemas_of_its_arguments(bench: Workbench) -> None:
+    bench.put(TEXT).run("dispatch")
+    assert _found(bench, fresh={"inputs": {"properties": {"a": {"type": "integer"}}}}) == []
+
+
+def test_an_argument_that_cannot_be_evaluated_here_is_no_finding(bench: Workbench) -> None:
+    bench.put(TEXT).run("instrument")
+    reason = {"$comment": "its type needs the package acme"}
+    assert _found(bench, fresh={"inputs": {"properties": {"a": reason}}}) == []
 
 
 def test_a_field_that_went(bench: Workbench) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from distilgen.rewrite import marks
+from distilgen.source.walk import sidecar_name
 
 MAIL = Path("project/shop/mail.py")
 
@@ -142,7 +143,7 @@ def test_strip(before: str, after: str) -> None:
 def test_sidecar(name: str, sidecar: str) -> None:
     path = Path("shop") / name
     assert marks.sidecar_path(path) == Path("shop") / sidecar
-    assert marks.sidecar_name(path) == sidecar.removesuffix(".py")
+    assert sidecar_name(path) == sidecar.removesuffix(".py")
 
 
 def test_first_line_counts_decorators() -> None:

@@ -357,6 +357,21 @@ def test_local_import_on_the_line_of_the_docstring(bench: Workbench) -> None:
     )
 
 
+def test_self(bench: Workbench) -> None:
+    head = "from typing import Self\nfrom shop.models import M\n"
+    before = (
+        "class A(M):\n  def f(self, a) -> Self: return self\n"
+        "  @classmethod\n  def g(cls) -> 'Self': return cls()\n"
+    )
+    after = (
+        "class A(M):\n  def f(self, a) -> Self:\n"
+        "      return _mail_distil.A_f.dispatch(type(self), a=a)\n"
+        "  @classmethod\n  def g(cls) -> 'Self':\n"
+        "      return _mail_distil.A_g.dispatch(cls)\n"
+    )
+    bench.check("dispatch", head + before, head + IMPORT + after)
+
+
 @_PEP_695
 def test_type_parameters(bench: Workbench) -> None:
     before = "def f[T](a: T) -> M: return M()\nclass A[T]:\n  def g(self, a: T) -> M: return M()\n"

@@ -45,7 +45,7 @@ def contract_of() -> Callable[..., Contract]:
             system_prompt=f"Predict the results of {function.__name__}: “{function.__doc__}”",
             user_message="{arguments}",
             tool={"name": "Answer", "description": "The answer.", "parameters": schema},
-            parameters=tuple(name for name in names if name not in ("self", "cls")),
+            inputs={"properties": {n: {} for n in names if n not in ("self", "cls")}},
             wraps_result=wraps,
         )
         made = replace(made, **changes)

@@ -830,7 +830,9 @@ def test_a_broken_sink_is_said_once_and_nobody_sees_it(
 def test_a_contract_of_another_signature_is_said_once(
     contract_of: ContractOf, records: Records, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorded = contract_of(compose, parameters=("topic", "tone")).record(compose)
+    recorded = contract_of(compose, inputs={"properties": {"topic": {}, "tone": {}}}).record(
+        compose
+    )
     assert recorded("a").subject == recorded("a").subject
     assert records() == []
     (said,) = caplog.records
@@ -859,7 +861,7 @@ def test_a_signal_handler_may_record_while_a_call_is_recorded(tmp_path: Path) ->
         configure(records=sys.argv[1])
         contract = Contract(
             function="a:b", fingerprint="c", system_prompt="", user_message="", tool={},
-            parameters=(),
+            inputs={"properties": {}},
         )
 
         @contract.record

@@ -217,7 +217,7 @@ class Email(BaseModel):
 
 contract = Contract(
     function="shop.mail:compose", fingerprint="f", system_prompt="", user_message="",
-    tool={}, parameters=("process", "thread", "call"),
+    tool={}, inputs={"properties": {"process": {}, "thread": {}, "call": {}}},
 )
 
 @contract.record

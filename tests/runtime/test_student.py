@@ -546,7 +546,7 @@ class Email(BaseModel):
 
 contract = Contract(
     function="shop.mail:compose", fingerprint="f", system_prompt="", user_message="{arguments}",
-    tool={"name": "Answer", "parameters": {}}, parameters=("topic",), model="m",
+    tool={"name": "Answer", "parameters": {}}, inputs={"properties": {"topic": {}}}, model="m",
     base_url=sys.argv[1],
 )
 

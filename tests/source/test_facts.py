@@ -9,7 +9,8 @@ from textwrap import dedent
 import pytest
 
 from distilgen.source import files
-from distilgen.source.facts import Facts, Function, Import, Parameter, facts_of
+from distilgen.source.facts import Facts, Function, Import, Parameter
+from distilgen.source.reader import facts_of
 
 _PEP_695 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
 

@@ -204,6 +204,26 @@ def test_candidates(write_tree: Write, app: str, name: str, answer: str, *, stre
             "returns an iterator that something else runs",
         ),
         pytest.param(
+            "from collections.abc import Awaitable\ndef f() -> Awaitable[Item]: ...",
+            "f",
+            "returns an awaitable that something else runs",
+        ),
+        pytest.param(
+            "from typing import Any, Coroutine\ndef f() -> 'Coroutine[Any, Any, Item]': ...",
+            "f",
+            "returns an awaitable that something else runs",
+        ),
+        pytest.param(
+            "class A(Item):\n @classmethod\n def f(cls) -> list[typing.Self]: ...",
+            "A.f",
+            "returns more than a plain Self, for which no stub can stand",
+        ),
+        pytest.param(
+            "class A(Item):\n def f(*args) -> typing.Self: ...",
+            "A.f",
+            "returns Self, and has neither self nor cls",
+        ),
+        pytest.param(
             "class A:\n def f(self, __x) -> Item: ...",
             "A.f",
             "the name of a parameter is private to its class",
@@ -229,7 +249,7 @@ def test_models_that_are_left_alone(write_tree: Write, app: str, name: str, reas
             "def f() -> int:\n yield 1", "a generator that returns int", False, id="yields"
         ),
         pytest.param(
-            "def f() -> Item:\n yield x", "a generator that returns Item", False, id="yields models"
+            "def f() -> Item:\n yield x", "a generator that returns Item", True, id="yields models"
         ),
         pytest.param("def f() -> type[Item]: ...", "returns type[…]", False, id="class"),
         pytest.param(
@@ -238,7 +258,7 @@ def test_models_that_are_left_alone(write_tree: Write, app: str, name: str, reas
         pytest.param(
             "T = TypeVar('T', bound=Item)\ndef f(x: T) -> T: ...",
             "returns the type variable T",
-            False,
+            True,
             id="TypeVar",
         ),
         pytest.param(
@@ -249,6 +269,32 @@ def test_models_that_are_left_alone(write_tree: Write, app: str, name: str, reas
             marks=_PEP_695,
         ),
         pytest.param(
+            "def f[T: Item](x: T) -> list[T]: ...",
+            "returns the type variable T",
+            True,
+            id="bound type parameter",
+            marks=_PEP_695,
+        ),
+        pytest.param(
+            "T = TypeVar('T')\ndef f(x: T) -> T: ...",
+            "returns the type variable T",
+            False,
+            id="free TypeVar",
+        ),
+        pytest.param(
+            "Stream = Iterator[Item]\ndef f() -> Stream:\n yield x",
+            "a generator that returns Stream",
+            True,
+            id="alias of a stream",
+        ),
+        pytest.param("def f() -> 3: ...", "returns 3, which is no type", False, id="number"),
+        pytest.param(
+            f"def f() -> {' | '.join(['Item'] * 900)}: ...",
+            "its return annotation is too big to follow",
+            False,
+            id="too big",
+        ),
+        pytest.param(
             "from gone import Gone\ndef f() -> Gone: ...",
             "cannot find module gone: is its environment active?",
             True,
@@ -257,13 +303,13 @@ def test_models_that_are_left_alone(write_tree: Write, app: str, name: str, reas
         pytest.param(
             "def f() -> BaseModel: ...",
             "returns BaseModel itself, which has no fields to learn",
-            False,
+            True,
             id="BaseModel",
         ),
         pytest.param(
             "class C: ...\ndef f() -> Item | C: ...",
             "returns C, which is no Pydantic type",
-            False,
+            True,
             id="union with another class",
         ),
     ],
@@ -318,3 +364,33 @@ def test_a_file_in_another_encoding(write_tree: Write) -> None:
     assert found.is_candidate
     assert found.name == "app:größe"
     assert found.function.parameters[0].default == "'é'"
+
+
+@pytest.mark.parametrize(
+    ("app", "answer", "owner"),
+    [
+        pytest.param(
+            "class A(Item):\n def f(self) -> Self: ...", "A", "type(self)", id="method"
+        ),
+        pytest.param(
+            "class A(Item):\n @classmethod\n def f(cls) -> 'te.Self': ...", "A", "cls", id="class's"
+        ),
+        pytest.param(
+            "class A:\n class B(Item):\n  def f(this) -> Self: ...", "A.B", "type(this)", id="inner"
+        ),
+        pytest.param(
+            "class A(Item):\n def __new__(cls) -> Self: ...", "A", "cls", id="__new__"
+        ),
+    ],
+)  # fmt: skip
+def test_self_is_the_class(write_tree: Write, app: str, answer: str, owner: str) -> None:
+    head = "import typing_extensions as te\nfrom typing import Self\n"
+    (found,) = _survey(write_tree, head + app).values()
+    assert (found.reason, found.of_self) == ("", True)
+    assert (found.answer, found.owner) == (answer, owner)
+
+
+def test_literals_by_another_name_keep_their_quotes(write_tree: Write) -> None:
+    app = 'from typing import Literal as L\ndef f() -> \'tuple[L["Item"], "Item"]\': ...'
+    (found,) = _survey(write_tree, app).values()
+    assert found.answer == "tuple[L['Item'], Item]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import pytest
 
 from distilgen.source import files, modules
 from distilgen.source.index import Index
-from distilgen.source.resolve import Resolver, Verdict
+from distilgen.source.resolve import Resolver
+from distilgen.source.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +34,11 @@ _SHOP = {
 
         class _Hidden(BaseModel):
             name: str
+        """,
+    "shop/plain.py": """
+        from datetime import date
+
+        Day = date | None
         """,
 }
 """What every row's project has; `shop/web/app.py` is the row's."""
@@ -80,6 +87,18 @@ def _verdict(
             id="the second of a try",
         ),
         pytest.param(
+            "from shop.models import Item\n"
+            "try:\n from gone import P\nexcept ImportError:\n from shop.plain import Day as P",
+            "tuple[Item, P]",
+            id="beside what is imported in the place of a missing package",
+        ),
+        pytest.param(
+            "from pydantic import Field\nfrom shop.models import Item\n"
+            "A = Item\nA = Annotated[list[Item], Field(min_length=1)]",
+            "A",
+            id="bound anew, with a call in it",
+        ),
+        pytest.param(
             "try:\n from shop.models import Item\nexcept ImportError:\n Item = None",
             "Item",
             id="the first of a try",
@@ -111,6 +130,71 @@ def _verdict(
             "import typing as t\nfrom shop.models import Item\nN = t.NewType('N', 'Item')",
             "N",
             id="NewType of a quoted name",
+        ),
+        pytest.param(
+            "from typing import TypeVar\nfrom shop.models import Item\nT = TypeVar('T')\n"
+            "Pair = tuple[T, T]",
+            "Pair[Item]",
+            id="generic alias",
+        ),
+        pytest.param(
+            "from typing import TypeVar\nfrom shop.models import Item\nT = TypeVar('T')\n"
+            "Either = T | Item\nMany = list[Either[T]]",
+            "Many[int]",
+            id="generic alias of a generic alias",
+        ),
+        pytest.param(
+            "from shop.models import Item\ntype Pair[T] = tuple[T, T]",
+            "Pair[Item]",
+            id="generic type statement",
+            marks=_PEP_695,
+        ),
+        pytest.param(
+            "from shop.models import Item\ntype Tree = Item | list[Tree]",
+            "Tree",
+            id="recursive type statement",
+            marks=_PEP_695,
+        ),
+        pytest.param(
+            "from typing_extensions import TypeAliasType\nfrom shop.models import Item\n"
+            "Items = TypeAliasType('Items', 'list[Item]')",
+            "Items",
+            id="TypeAliasType",
+        ),
+        pytest.param(
+            "from typing import Literal as L\nfrom shop.models import Item",
+            "Item | L['a b', 'c']",
+            id="Literal by another name",
+        ),
+        pytest.param(
+            "import typing_extensions as te\nfrom shop.models import Item",
+            "te.Annotated[Item, 'a b']",
+            id="Annotated by another name",
+        ),
+        pytest.param(
+            "from shop.models import Item\nfrom pydantic import conlist",
+            "conlist(Item, min_length=1)",
+            id="conlist",
+        ),
+        pytest.param(
+            "import sys\nif sys.version_info >= (3, 11):\n from shop.models import Item\n"
+            "else:\n from gone import Item",
+            "Item",
+            id="by Python's version",
+        ),
+        pytest.param(
+            "import shop.models as m\nShop = m", "Shop.Item", id="a module under a second name"
+        ),
+        pytest.param(
+            "from shop.models import Item\nItem = decorated(Item)", "Item", id="made of itself"
+        ),
+        pytest.param(
+            "from shop.models import Item\nBoth = Item if x else None", "Both", id="if expression"
+        ),
+        pytest.param(
+            "from typing import *\nfrom shop.models import Item",
+            "Optional[List[Item]]",
+            id="typing by a star",
         ),
     ],
 )
@@ -258,6 +342,56 @@ def test_types_that_hold_models(write_tree: Write, annotation: str) -> None:
             "from shop.models import Item\nclass M(Item, metaclass=Meta, extra='forbid'): ...",
             id="keywords",
         ),
+        pytest.param(
+            "from pydantic import create_model\nfrom shop.models import Item\n"
+            "M = create_model('M', __base__=Item, a=(int, ...))",
+            id="create_model with a base",
+        ),
+        pytest.param(
+            "from pydantic import create_model\nclass M(create_model('B', a=(int, ...))): ...",
+            id="base that create_model makes",
+        ),
+        pytest.param(
+            "from dataclasses import dataclass\nfrom shop.models import Item\n"
+            "@dataclass\nclass M:\n a: int\n b: 'list[Item]'",
+            id="dataclass with a model",
+        ),
+        pytest.param(
+            "import dataclasses as dc\nfrom shop.models import Item\n"
+            "@dc.dataclass(slots=True)\nclass B:\n b: Item\n"
+            "@dc.dataclass\nclass M(B):\n m: list['M']",
+            id="dataclass of a dataclass with a model",
+        ),
+        pytest.param(
+            "from typing import NamedTuple\nfrom shop.models import Item\n"
+            "class M(NamedTuple):\n a: Item | None",
+            id="NamedTuple with a model",
+        ),
+        pytest.param(
+            "from typing import TypedDict, NotRequired\nfrom shop.models import Item\n"
+            "class B(TypedDict, total=False):\n a: NotRequired[Item]\nclass M(B):\n b: int",
+            id="TypedDict with a model",
+        ),
+        pytest.param(
+            "from typing_extensions import TypedDict\nfrom shop.models import Item\n"
+            "M = TypedDict('M', {'a b': int, 'c': 'Item'})",
+            id="TypedDict by a call",
+        ),
+        pytest.param(
+            "from typing import NamedTuple\nfrom shop.models import Item\n"
+            "M = NamedTuple('M', [('a', Item)])",
+            id="NamedTuple by a call",
+        ),
+        pytest.param(
+            "from shop.models import Item\nclass A:\n class Inner(Item): ...\n"
+            "class B(A): ...\nM = B.Inner",
+            id="inherited nested class",
+        ),
+        pytest.param(
+            "try:\n from pydantic import BaseModel\nexcept ImportError:\n BaseModel = object\n"
+            "class M(BaseModel): ...",
+            id="base by try",
+        ),
     ],
 )
 def test_what_makes_a_class_a_model(write_tree: Write, app: str) -> None:
@@ -326,6 +460,64 @@ def test_what_makes_a_class_a_model(write_tree: Write, app: str) -> None:
             id="relative at depth",
         ),
         pytest.param(
+            {"shop/api.py": "from . import more\nfrom .models import Item, _Hidden\n"
+                            "__all__ = more.__all__ + ['_Hidden']",
+             "shop/more.py": "__all__ = ['more']"},
+            "from shop.api import *",
+            "_Hidden",
+            id="private name in an __all__ that is a sum",
+        ),
+        pytest.param(
+            {"shop/api.py": "from .models import Item, _Hidden\n"
+                            "__all__ = []\n__all__.extend(['_Hidden'])"},
+            "from shop.api import *",
+            "_Hidden",
+            id="private name in an __all__ that is extended",
+        ),
+        pytest.param(
+            {"shop/api.py": "class Item: ...", "shop/late.py": "from .models import *"},
+            "from shop.api import *\nfrom shop.late import *",
+            "Item",
+            id="the last of two stars",
+        ),
+        pytest.param(
+            {"queue.py": "from shop.models import Item"},
+            "from queue import Item",
+            "Item",
+            id="a module named as one of Python's",
+        ),
+        pytest.param(
+            {"shop/types/__init__.py": "from shop.models import Item"},
+            "from ..types import Item\nimport shop.types",
+            "Item | shop.types.Item",
+            id="a package in the package named as one of Python's",
+        ),
+        pytest.param(
+            {"shop/lazy.py": "_TABLE = {'Item': '.models', 'More': ('.models', 'Item')}\n"
+                             "_LISTS = {'models': ['Other']}\ndef __getattr__(name): ..."},
+            "from shop.lazy import Item, More",
+            "Item | More",
+            id="names by a table of __getattr__",
+        ),
+        pytest.param(
+            {"shop/lazy.py": "_LISTS = {'models': ['Item']}\ndef __getattr__(name): ..."},
+            "from shop import lazy",
+            "lazy.Item",
+            id="names by a table of modules",
+        ),
+        pytest.param(
+            {
+                "kit/__init__.py": "def __getattr__(name: str):\n"
+                " if name == 'Other':\n  from .plain import Other\n  return Other\n"
+                " elif name == 'Late':\n  from .late import Item as found\n  return found\n"
+                " raise AttributeError(name)",
+                "kit/late.py": "from shop.models import Item",
+            },
+            "from kit import Late",
+            "Late",
+            id="imported by __getattr__",
+        ),
+        pytest.param(
             {"pydantic/__init__.py": "nothing = 1"},
             "from shop.models import Item",
             "Item",
@@ -372,7 +564,7 @@ def test_nested_classes(write_tree: Write, annotation: str, classes: tuple[str, 
 
 def test_the_scope_of_a_class_ends_at_its_own_body(write_tree: Write) -> None:
     found = _verdict(write_tree, _NESTED, "Answer", classes=("Service", "Answer"))
-    assert found == Verdict("other", "returns Answer")
+    assert found == Verdict("other", "nothing in shop.web.app binds the name Answer")
 
 
 @pytest.mark.parametrize(
@@ -414,7 +606,12 @@ def test_plain_values(write_tree: Write, annotation: str) -> None:
 @pytest.mark.parametrize(
     ("app", "annotation", "why"),
     [
-        pytest.param("", "Gone", "returns Gone", id="a name that nobody binds"),
+        pytest.param(
+            "",
+            "Gone",
+            "nothing in shop.web.app binds the name Gone",
+            id="a name that nobody binds",
+        ),
         pytest.param("", "list[", "its return annotation does not parse", id="no expression"),
         pytest.param("", "'a b'", "its return annotation does not parse", id="quotes, no type"),
         pytest.param("", "3", "returns 3, which is no type", id="a number"),
@@ -451,19 +648,10 @@ def test_plain_values(write_tree: Write, annotation: str) -> None:
             id="import from above the root",
         ),
         pytest.param(
-            "from shop.models import *", "_Hidden", "returns _Hidden", id="private names and stars"
-        ),
-        pytest.param(
-            "from pydantic import BaseModel",
-            "BaseModel",
-            "returns BaseModel itself, which has no fields to learn",
-            id="BaseModel",
-        ),
-        pytest.param(
-            "from pydantic import BaseModel",
-            "list[BaseModel]",
-            "returns BaseModel itself, which has no fields to learn",
-            id="list of BaseModel",
+            "from shop.models import *",
+            "_Hidden",
+            "nothing in shop.web.app binds the name _Hidden",
+            id="private names and stars",
         ),
         pytest.param(
             "from shop.models import Item", "type[Item]", "returns type[…]", id="class of a model"
@@ -475,30 +663,8 @@ def test_plain_values(write_tree: Write, annotation: str) -> None:
             id="function that gives a model",
         ),
         pytest.param(
-            "from shop.models import Item, Plain",
-            "Item | Plain",
-            "returns Plain, which is no Pydantic type",
-            id="union with another class",
+            "from typing import Self", "Self", "returns Self outside of a class", id="Self"
         ),
-        pytest.param(
-            "from shop.models import Item, Plain",
-            "dict[str, list[Item | Plain]]",
-            "returns Plain, which is no Pydantic type",
-            id="union with another class, inside",
-        ),
-        pytest.param(
-            "from typing import TypeVar\nfrom ..models import Item\nT = TypeVar('T', bound=Item)",
-            "T",
-            "returns the type variable T",
-            id="TypeVar",
-        ),
-        pytest.param(
-            "from typing import TypeVar\nT = TypeVar('T', bound='a.b | c d')",
-            "list[T]",
-            "returns the type variable T",
-            id="list of a TypeVar",
-        ),
-        pytest.param("from typing import Self", "Self", "returns Self", id="Self"),
         pytest.param("import numpy as np", "np", "returns numpy, which is a module", id="module"),
         pytest.param("def g(): ...", "g", "returns g, which is a function", id="function"),
         pytest.param(
@@ -550,6 +716,214 @@ def test_plain_values(write_tree: Write, annotation: str) -> None:
 )  # fmt: skip
 def test_why_not(write_tree: Write, app: str, annotation: str, why: str) -> None:
     assert _verdict(write_tree, app, annotation) == Verdict("other", why)
+
+
+_VARIABLES = """
+    from typing import Generic, TypeVar
+    from pydantic import BaseModel
+    from ..models import Item, Plain
+
+    Any_ = TypeVar("Any_")
+    Bound = TypeVar("Bound", bound=Item)
+    Late = TypeVar("Late", bound="list[Item]")
+    One = TypeVar("One", Plain, Item)
+    Broken = TypeVar("Broken", bound="a.b | c d")
+    class Page(BaseModel, Generic[Any_]): ...
+    Pages = list[Page[Any_]]
+    """
+
+
+@pytest.mark.parametrize(
+    ("annotation", "why", "mixed"),
+    [
+        ("Any_", "returns the type variable Any_", False),
+        ("list[Any_]", "returns the type variable Any_", False),
+        ("Broken", "returns the type variable Broken", False),
+        ("Bound", "returns the type variable Bound", True),
+        ("dict[str, Late]", "returns the type variable Late", True),
+        ("One | None", "returns the type variable One", True),
+        ("Page[Any_]", "returns the type variable Any_", True),
+        ("Pages[Any_]", "returns the type variable Any_", True),
+        ("Item | Any_", "returns the type variable Any_", True),
+    ],
+)
+def test_type_variables(write_tree: Write, annotation: str, why: str, *, mixed: bool) -> None:
+    assert _verdict(write_tree, _VARIABLES, annotation) == Verdict("variable", why, mixed)
+
+
+_ALIASES = """
+    from collections.abc import Awaitable, Callable
+    from typing import Generic, TypeVar, Union
+    from typing_extensions import TypeAliasType
+    from ..models import Item, Plain
+
+    A = TypeVar("A")
+    B = TypeVar("B", bound=Item)
+    Maybe = Union[A, None]
+    Twice = dict[str, Maybe[A]]
+    Handler = Callable[[A], None]
+    Later = Union[Awaitable[A], A]
+    Second = tuple[type[B], A]
+    Named = TypeAliasType("Named", list[A], type_params=(B, A))
+    Loop = Union[A, Callable[[], None], list["Loop[A]"]]
+    class Own(Generic[A]):
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source, handler): ...
+    class Kept(Own[A]): ...
+    class Other(Generic[A]): ...
+    Also = Other
+    """
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind", "mixed"),
+    [
+        ("Maybe[Item]", "model", False),
+        ("Maybe[int]", "plain", False),
+        ("Maybe[B]", "variable", True),
+        ("Twice[Item]", "model", False),
+        ("Handler[Item]", "other", False),
+        ("list[Handler[Item]]", "other", False),
+        ("Later[Item]", "other", True),
+        ("Later[int]", "other", False),
+        ("Second[Item, int]", "other", False),
+        ("Second[int, Item]", "other", True),
+        ("Named[Item, int]", "plain", False),
+        ("Named[int, Item]", "model", False),
+        ("Loop[Item]", "other", True),
+        ("Own[Item]", "plain", False),
+        ("Kept[Item]", "plain", False),
+        ("Also[Item]", "other", False),
+    ],
+)
+def test_what_stands_in_the_brackets_of_an_alias(
+    write_tree: Write, annotation: str, kind: str, *, mixed: bool
+) -> None:
+    verdict = _verdict(write_tree, _ALIASES, annotation)
+    assert (verdict.kind, verdict.mixed) == (kind, mixed)
+
+
+def test_a_field_does_not_hide_a_builtin_type(write_tree: Write) -> None:
+    app = "from shop.models import Item\nclass Shelf:\n list = Field()\n set = Item\n"
+    assert _verdict(write_tree, app, "list[Item]", classes=("Shelf",)).kind == "model"
+    assert _verdict(write_tree, app, "set", classes=("Shelf",)).kind == "model"
+
+
+@pytest.mark.parametrize(
+    ("app", "annotation", "why"),
+    [
+        pytest.param(
+            "from pydantic import BaseModel",
+            "list[BaseModel]",
+            "returns BaseModel itself, which has no fields to learn",
+            id="BaseModel",
+        ),
+        pytest.param(
+            "from shop.models import Item, Plain",
+            "dict[str, list[Item | Plain]]",
+            "returns Plain, which is no Pydantic type",
+            id="another class",
+        ),
+        pytest.param(
+            "from shop.models import Item\nfrom collections.abc import Callable",
+            "Item | Callable[[], Item]",
+            "returns Callable[…]",
+            id="a function",
+        ),
+        pytest.param(
+            "from shop.models import Item\nfrom collections.abc import Iterator",
+            "tuple[int, Iterator[Item]]",
+            "returns Iterator[…]",
+            id="an iterator",
+        ),
+        pytest.param(
+            "from shop.models import Item, Plain\nfrom dataclasses import dataclass\n"
+            "@dataclass\nclass D:\n item: Item\n plain: Plain",
+            "D",
+            "returns D, whose field plain has Plain, which is no Pydantic type",
+            id="a field",
+        ),
+        pytest.param(
+            "from gone import Gone\nfrom shop.models import Item",
+            "Item | Gone",
+            "cannot find module gone: is its environment active?",
+            id="a missing module",
+        ),
+        pytest.param(
+            "from dataclasses import dataclass\nfrom shop.models import Item, Plain\n"
+            "@dataclass\nclass D:\n x: Plain",
+            "Item | D",
+            "returns D, whose field x has Plain, which is no Pydantic type",
+            id="a dataclass of it",
+        ),
+    ],
+)
+def test_models_beside_what_has_no_schema(
+    write_tree: Write, app: str, annotation: str, why: str
+) -> None:
+    assert _verdict(write_tree, app, annotation) == Verdict("other", why, mixed=True)
+
+
+@pytest.mark.parametrize(
+    ("app", "kind"),
+    [
+        pytest.param("Item = 1\nfrom shop.models import Item", "model", id="import over a value"),
+        pytest.param(
+            "from shop.models import Item\nclass Item: ...", "other", id="class over an import"
+        ),
+        pytest.param(
+            "if TYPE_CHECKING:\n from shop.models import Item\nelse:\n Item = dict",
+            "plain",
+            id="not for type checkers",
+        ),
+        pytest.param(
+            "if TYPE_CHECKING:\n Item = dict\nelse:\n from shop.models import Item",
+            "model",
+            id="but for type checkers",
+        ),
+        pytest.param(
+            "try:\n from gone import Item\nexcept ImportError:\n Item = None",
+            "other",
+            id="missing or nothing",
+        ),
+        pytest.param(
+            "if TYPE_CHECKING:\n from shop.models import Item\nelse:\n Item = lazy('shop.models')",
+            "model",
+            id="made by a call, but for type checkers",
+        ),
+        pytest.param(
+            "from shop.models import Item as I, Plain\nOne = I | Plain\n"
+            "try:\n Item = One\nexcept NameError:\n Item = int",
+            "other",
+            id="a model beside what has no schema, or no model",
+        ),
+        pytest.param(
+            "try:\n from shop.models import Plain as Item\nexcept ImportError:\n Item = None",
+            "other",
+            id="no model, or nothing where that is missing",
+        ),
+        pytest.param("from shop.models import Item as list\nItem = list", "model", id="builtin"),
+        pytest.param("class str: ...\nItem = str", "other", id="hidden builtin"),
+    ],
+)
+def test_names_bound_more_than_once(write_tree: Write, app: str, kind: str) -> None:
+    assert _verdict(write_tree, app, "Item").kind == kind
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind"),
+    [("Self", "model"), ("te.Self | None", "model"), ("'list[Self]'", "model")],
+)
+def test_self(write_tree: Write, annotation: str, kind: str) -> None:
+    app = """
+        import typing_extensions as te
+        from typing import Self
+        from ..models import Item
+        class M(Item): ...
+        class Plain: ...
+        """
+    assert _verdict(write_tree, app, annotation, classes=("M",)).kind == kind
+    assert _verdict(write_tree, app, annotation, classes=("Plain",)).kind == "other"
 
 
 @pytest.mark.parametrize(
@@ -627,3 +1001,46 @@ def test_relative_imports_work_in_a_root_that_has_an_init_file(write_tree: Write
         assert resolver.classify("Item | models.Item", facts) == Verdict("model")
     facts = resolver.index.of_file(files.read(root / "__init__.py"))
     assert resolver.classify("Item", facts) == Verdict("model")
+
+
+_BIG = {
+    "chain of classes": (
+        "from shop.models import Item\nclass C0(Item): ...\n"
+        + "".join(f"class C{n}(C{n - 1}): ...\n" for n in range(1, 2000)),
+        "C1999",
+        Verdict("model"),
+    ),
+    "aliases that double": (
+        "from shop.models import Item\nA0 = Item\n"
+        + "".join(f"A{n} = dict[A{n - 1}, A{n - 1}]\n" for n in range(1, 60)),
+        "A59",
+        Verdict("model"),
+    ),
+    "many alternatives": (
+        "from shop.models import Item\n",
+        " | ".join(["Item"] * 500),
+        Verdict("model"),
+    ),
+    "chain of aliases": (
+        "A0 = int\n" + "".join(f"A{n} = A{n - 1}\n" for n in range(1, 3000)),
+        "A2999",
+        Verdict("other", "its return type is too big to follow"),
+    ),
+    "too many alternatives": (
+        "",
+        " | ".join(["int"] * 100_000),
+        Verdict("other", "its return annotation does not parse"),
+    ),
+    "too deep": (
+        "",
+        "list[" * 5000 + "int" + "]" * 5000,
+        Verdict("other", "its return annotation does not parse"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("app", "annotation", "verdict"), _BIG.values(), ids=_BIG)
+def test_big_types_end(write_tree: Write, app: str, annotation: str, verdict: Verdict) -> None:
+    start = time.process_time()
+    assert _verdict(write_tree, app, annotation) == verdict
+    assert time.process_time() - start < 10  # quadratic would be minutes

@@ -171,6 +171,81 @@ def _same(ours: dict[str, Any], truth: dict[str, Any]) -> None:
             id="generic by brackets, type statement",
             marks=_PEP_695,
         ),
+        pytest.param(
+            "import dataclasses\nclass M(BaseModel):\n a: int\n"
+            "@dataclasses.dataclass\nclass B:\n '''What it is.'''\n m: M\n"
+            "@dataclasses.dataclass\nclass D(B):\n"
+            " d: list['D'] = dataclasses.field(default_factory=list)",
+            "D",
+            id="dataclass with a model",
+        ),
+        pytest.param(
+            "class M(BaseModel):\n a: int\nclass N(NamedTuple):\n m: M\n n: int = 1",
+            "N",
+            id="NamedTuple with a model",
+        ),
+        pytest.param(
+            "from typing_extensions import TypedDict\nclass M(BaseModel):\n a: int\n"
+            "class B(TypedDict, total=False):\n m: M\nclass D(B):\n n: Required[list[M]]",
+            "D",
+            id="TypedDict with a model",
+        ),
+        pytest.param(
+            "class M(BaseModel):\n a: int\nT = TypeVar('T')\nPair = tuple[T, list[T]]\n"
+            "class Page(BaseModel, Generic[T]):\n items: list[T]",
+            "Pair[Page[M]]",
+            id="generic alias and generic model",
+        ),
+        pytest.param(
+            "class M(BaseModel):\n a: int\nN = NewType('N', M)\nO = Annotated[N, Field(title='O')]",
+            "dict[str, O] | None",
+            id="NewType and Annotated",
+        ),
+        pytest.param(
+            "class B(BaseModel):\n b: int\nM = create_model('M', __base__=B, a=(str, ...))",
+            "M",
+            id="create_model with a base",
+        ),
+        pytest.param(
+            "from typing import Literal as L\nclass M(BaseModel):\n a: L['x y', 'z']",
+            "M | L['a b']",
+            id="Literal by another name",
+        ),
+        pytest.param(
+            "try:\n import gone_for_good\n Other = gone_for_good.Other\nexcept ImportError:\n"
+            " Other = None\nclass M(BaseModel):\n a: Union[str, Other]",
+            "M",
+            id="what an import that fails would have bound",
+        ),
+        pytest.param(
+            "KINDS: dict[str, type] = {}\nclass B(BaseModel):\n"
+            " def __init_subclass__(cls, **k: Any) -> None:\n  super().__init_subclass__(**k)\n"
+            "  KINDS[cls.__name__] = cls\nclass One(B):\n x: int\nclass Two(One):\n y: int\n"
+            "M = Union[tuple(KINDS.values())]",
+            "M",
+            id="a register of subclasses",
+        ),
+        pytest.param(
+            "class Odd: ...\ndef set_pydantic_config(kind: Any, config: Any) -> None:\n"
+            " kind.__pydantic_config__ = config\n"
+            "from typing_extensions import TypedDict\nclass M(TypedDict):\n x: Union[int, Odd]\n"
+            "set_pydantic_config(M, {'arbitrary_types_allowed': True})",
+            "M",
+            id="a class that is told its configuration",
+        ),
+        pytest.param(
+            "KINDS: list[type] = []\ndef known(cls: type) -> type:\n KINDS.append(cls)\n"
+            " return cls\n@known\nclass One(BaseModel):\n x: int\n@known\n"
+            "class Two(BaseModel):\n y: int\nM = Union[tuple(KINDS)]",
+            "M",
+            id="a register by a decorator",
+        ),
+        pytest.param(
+            "def fill(names):\n names['Made'] = create_model('Made', a=(int, 1))\n"
+            "space = globals()\nfill(space)\nclass M(BaseModel):\n m: Made",
+            "M",
+            id="a namespace that a function fills",
+        ),
         pytest.param("class M(RootModel[list[str]]):\n '''Words.'''", "M", id="RootModel"),
         pytest.param(
             "class M(RootModel):\n root: dict[str, M] = {}", "M", id="recursive RootModel"
@@ -378,11 +453,92 @@ def test_equals_what_the_running_program_would_say(
         ),
         pytest.param(
             {
+                "app.py": "import queue\nfrom queue import Item\nclass M(Item):\n x: queue.Number",
+                "queue.py": "from pydantic import BaseModel\nNumber = int\n"
+                "class Item(BaseModel):\n name: str",
+            },
+            "M",
+            id="a module named as one of Python's",
+        ),
+        pytest.param(
+            {
+                "app.py": "from shop import models\nM = models.Item",
+                "shop/__init__.py": "from .models import *\nfrom .settings import *",
+                "shop/settings.py": "from shop import models\nclass S:\n m: models.Item",
+                "shop/models.py": "from pydantic import BaseModel\nclass Item(BaseModel):\n x: int",
+            },
+            "M",
+            id="a star import that leads back",
+        ),
+        pytest.param(
+            {
+                "app.py": "from one import Made\nfrom pydantic import BaseModel\n"
+                "class M(BaseModel):\n m: Made",
+                "one.py": "import two\ntwo.fill(globals(), two.READY)",
+                "two.py": "from pydantic import create_model\nREADY = []\n"
+                "def more(names): READY.append(1)\nmore(globals())\n"
+                "def fill(names, ready): names['Made'] = create_model('Made', a=(int, len(ready)))",
+            },
+            "M",
+            id="modules that fill their namespaces",
+        ),
+        pytest.param(
+            {
                 "app.py": "from openai.types import CompletionUsage\n"
                 "class M(CompletionUsage):\n kind: str\n",
             },
             "M",
             id="installed base",
+        ),
+        pytest.param(
+            {
+                "app.py": "from pydantic import BaseModel\nfrom pydantic_core import core_schema\n"
+                "_BASE = None\nclass Tool(BaseModel):\n name: str\n @classmethod\n"
+                " def __get_pydantic_core_schema__(cls, source, handler):\n"
+                "  if cls is not _BASE:\n   return handler(source)\n"
+                "  return core_schema.dict_schema(handler(str), handler(int))\n"
+                "_BASE = Tool",
+            },
+            "list[Tool]",
+            id="a name that is bound anew to what needs it",
+        ),
+        pytest.param(
+            {
+                "app.py": "from kinds import *",
+                "kinds.py": "from pydantic import BaseModel\nclass slice(BaseModel):\n a: int",
+            },
+            "slice",
+            id="a star import that hides one of Python's own names",
+        ),
+        pytest.param(
+            {
+                "app.py": "import tree\nclass One(tree.One): pass\nclass Two(tree.Two): pass",
+                "tree.py": "from pydantic import BaseModel\nfrom typing import List, Union\n"
+                "class One(BaseModel):\n parts: List['Part']\n"
+                "class Two(BaseModel):\n parts: List['Part']\n"
+                "Part = Union[One, Two]\nOne.model_rebuild()\nTwo.model_rebuild()",
+            },
+            "One | Two",
+            id="classes that are rebuilt with each other",
+        ),
+        pytest.param(
+            {
+                "app.py": "from pydantic import BaseModel\nfrom few import MORE\n"
+                "class M(BaseModel):\n sizes: list[int] = MORE",
+                "few.py": "FEW = [1]\nMORE = FEW.copy()\nMORE.append(2)\n",
+            },
+            "M",
+            id="a copy that is changed",
+        ),
+        pytest.param(
+            {
+                "app.py": "from pydantic import BaseModel\nclass First(BaseModel): pass\n"
+                "import kit\nclass M(kit.Base): pass",
+                "kit.py": "import pydantic as pd\ndef info(of: pd.fields.FieldInfo): return 3\n"
+                "class Base(pd.BaseModel):\n x: int = info(None)",
+            },
+            "M",
+            id="a module that comes with another",
         ),
         pytest.param(
             {
@@ -460,6 +616,20 @@ def test_methods_see_the_names_of_their_class(write_tree: Write) -> None:
         part = worker.schema_of(_surveyed(root, function="Service.Answer.part"))
     _same(found, _truth(root, "list[Service.Answer]"))
     _same(part, _truth(root, "Service.Answer.Part"))
+
+
+def test_names_in_quotes_are_of_the_module_that_quotes_them(write_tree: Write) -> None:
+    root = write_tree({
+        "app.py": "from shop import Items\nItem = int\ndef f() -> Items: ...",
+        "shop.py": """
+            from typing import Dict, Optional
+            from pydantic import BaseModel
+            Items = Dict[str, Optional["Item"]]
+            class Item(BaseModel):
+                x: int
+            """,
+    })  # fmt: skip
+    _same(_schema(root), _truth(root, "Dict[str, Optional[Item]]", "shop"))
 
 
 def test_a_generator_answers_with_a_list(write_tree: Write) -> None:
@@ -676,6 +846,20 @@ def test_no_schema_depends_on_what_was_asked_before(
         _same(found[name], _truth(root, "M", name))
 
 
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")], ids=" then ".join)
+def test_what_is_said_of_one_use_of_a_recursive_model_stays_there(
+    write_tree: Write, order: tuple[str, str]
+) -> None:
+    text = "from typing import Annotated\nfrom pydantic import BaseModel, Field\n"
+    text += "class M(BaseModel):\n many: list['M'] = []\n"
+    text += "def a() -> Annotated[M, Field(description='One.')]: ...\ndef b() -> list[M]: ...\n"
+    root = write_tree({"app.py": text})
+    with _worker(root) as worker:
+        found = {name: worker.schema_of(_surveyed(root, "app.py", name)) for name in order}
+    _same(found["a"], _truth(root, "Annotated[M, Field(description='One.')]"))
+    _same(found["b"], _truth(root, "list[M]"))
+
+
 def test_scripts_of_one_name_do_not_mix(write_tree: Write) -> None:
     text = "from kit import X\nfrom pydantic import BaseModel\n"
     text += "class M(BaseModel):\n {}: int = X\ndef f() -> M: ...\n"
@@ -691,6 +875,65 @@ def test_scripts_of_one_name_do_not_mix(write_tree: Write) -> None:
             worker._known.clear()
             found = worker.schema_of(_surveyed(root, f"tool-{name}/run.py"))
             _same(found, _truth(root / f"tool-{name}", "M", "run"))
+
+
+def test_what_stands_beside_a_file_hides_no_package(write_tree: Write) -> None:
+    text = "from pydantic import BaseModel\nclass M(BaseModel):\n x: int\ndef f() -> M: ...\n"
+    root = write_tree(
+        {
+            "pyproject.toml": "",
+            "shop/__init__.py": "",
+            "shop/tools/run.py": text,  # a namespace package, or a folder of scripts
+            "shop/tools/annotated_types.py": "",
+            "app.py": f"from annotated_types import Gt\n{text}",
+        }
+    )
+    with _worker(root) as worker:
+        assert worker.schema_of(_surveyed(root, "shop/tools/run.py")) == worker.schema_of(
+            _surveyed(root)
+        )
+
+
+def test_an_alias_in_quotes(write_tree: Write) -> None:
+    root = write_tree(
+        {
+            "app.py": """
+            from pydantic import BaseModel
+            Form = "dict[str, Item]"
+            class Item(BaseModel):
+                x: int
+            def f() -> list[Form]: ...
+            """,
+        }
+    )
+    _same(_schema(root), _truth(root, "list[dict[str, Item]]"))
+
+
+def test_an_alias_in_quotes_in_the_brackets_of_another(write_tree: Write) -> None:
+    text = "from typing import TypeVar\nfrom pydantic import BaseModel\n"
+    text += "T = TypeVar('T')\nclass M(BaseModel): ...\nMany = 'list[M]'\n"
+    text += "Pair = tuple[T, T]\ndef f() -> Pair[Many]: ...\n"
+    root = write_tree({"app.py": text})
+    _same(_schema(root), _truth(root, "tuple[list[M], list[M]]"))
+
+
+def test_a_field_named_as_a_builtin_type(write_tree: Write) -> None:
+    root = write_tree(
+        {
+            "app.py": """
+            from __future__ import annotations
+            from dataclasses import dataclass
+            from pydantic import BaseModel
+            class Item(BaseModel):
+                x: int
+            @dataclass
+            class Shelf:
+                list: str = "long"
+                def f(self) -> list[Item]: ...
+            """,
+        }
+    )
+    _same(_schema(root, function="Shelf.f"), _truth(root, "list[Item]"))
 
 
 def test_a_module_with_the_name_of_one_of_pythons(write_tree: Write) -> None:
