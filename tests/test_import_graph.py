@@ -57,6 +57,20 @@ def _loaded(code: str) -> set[str]:
     return set(json.loads(done.stdout)) & set(HEAVY)
 
 
+# Of a project with a candidate, whose base class is looked up in the source of pydantic.
+_SCAN = """
+import contextlib, io, pathlib, tempfile
+from distilgen import cli
+with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(io.StringIO()) as out:
+    pathlib.Path(name, "pyproject.toml").touch()
+    text = "from pydantic import BaseModel\\nclass A(BaseModel):\\n    a: int\\ndef f() -> A: ..."
+    pathlib.Path(name, "app.py").write_text(text)
+    for _ in range(2):
+        assert cli.run(["scan", "--project", name]) == 0
+assert out.getvalue().count("1 candidate") == 2
+"""
+
+
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
@@ -74,6 +88,7 @@ def _loaded(code: str) -> set[str]:
             "import distilgen.rewrite.marks, distilgen.rewrite.contracts_file", set(), id="marks"
         ),
         pytest.param("import distilgen.cli", set(), id="the command line"),
+        pytest.param(_SCAN, set(), id="a scan, cold and warm"),
     ],
 )
 def test_heavy_packages_are_imported_where_they_are_needed(code: str, heavy: set[str]) -> None:

@@ -15,7 +15,7 @@ from distilgen.errors import SourceError
 from distilgen.source import files
 from distilgen.source.files import digest_of
 from distilgen.source.functions import survey
-from distilgen.source.index import FOLDER, STARS, Index
+from distilgen.source.index import NO_SOURCE, STARS, Index
 from distilgen.source.outline import NotOutlinedError, may_return_a_model, outline, plain_names
 from distilgen.source.resolve import Resolver
 from distilgen.source.rows import Overview, Row
@@ -201,7 +201,7 @@ class Examiner:
         path = self.resolver.index.place(where, name)
         self.places.append((where, name, path))
         said = json.dumps([None, where, name, path])
-        if path in ("", FOLDER):
+        if path in NO_SOURCE:
             return said
         self.consulted.add(path)  # that it parses was read, too
         return f"{said}\n{json.dumps([path, _PARSES, self._digest(path, _PARSES)])}"

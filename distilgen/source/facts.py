@@ -102,7 +102,7 @@ class Function(NamedTuple):
 class Facts:
     """What one file says.
 
-    exported: the names in `__all__` where it is a plain list. exported_too: the names that are
+    exported: the names in `__all__` where plain lists make it. exported_too: the names that are
     written in an `__all__` which is computed. is_script: it has a main guard.
     """
 

@@ -15,7 +15,13 @@ from distilgen.source.reads import Reads
 from distilgen.source.scanner import outline_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from distilgen.source.facts import Binding, Facts
+
+FOLDER, COMPILED = "folder", "compiled"
+NO_SOURCE = frozenset({"", FOLDER, COMPILED})
+"""What stands in the place of the path of a module whose source cannot be read."""
 
 STARS = "*"
 """Stands for everything of a module but its single names: its star imports, what it exports."""
@@ -37,6 +43,7 @@ class Index:
     _places: dict[tuple[str, str], str] = field(default_factory=dict)
     _packages: dict[str, tuple[tuple[str, ...], Path]] = field(default_factory=dict)
     _listings: dict[Path, frozenset[str]] = field(default_factory=dict)
+    _compiled: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def name_of(self, path: Path) -> tuple[str, Path]:
         """(dotted module name, its import root) of a file."""
@@ -75,6 +82,14 @@ class Index:
         self.reads.add("module", "", name)
         return self.place("", name) == FOLDER
 
+    def is_compiled(self, name: str, near: Path | None = None) -> bool:
+        """Is `name` a module, but not one that has its source beside it? near: as for `module`."""
+        for where in ("", str(near)) if near is not None else ("",):
+            self.reads.add("module", where, name)
+            if self.place(where, name) == COMPILED:
+                return True
+        return False
+
     def is_in_first_root(self, name: str) -> bool:
         """Has the project's first import root, which stands before Python's own modules on
         `sys.path`, a module of that name?
@@ -86,7 +101,8 @@ class Index:
         return self.place(first, name) not in ("", FOLDER)
 
     def place(self, near: str, name: str) -> str:
-        """The path of a module's file; FOLDER for a namespace package; empty for nothing.
+        """The path of a module's file; FOLDER for a namespace package; COMPILED for what has no
+        source; empty for nothing.
 
         near: a folder to look in instead of the project and its environment.
         """
@@ -96,6 +112,8 @@ class Index:
             known = (Path(near),) if near else (*self.roots, *self.environment)
             roots = [root for root in known if self._may_hold(root, top)]
             found = str(modules.find(name, roots) or "")
+            if not found and self._is_compiled(name, roots if "." in name else known):
+                found = COMPILED
             self._places[key] = found or (FOLDER if modules.is_namespace(name, roots) else "")
         return self._places[key]
 
@@ -121,13 +139,26 @@ class Index:
         if key not in self._modules:
             path = self.place(near, name)
             found = self._files.get(path)
-            if path in ("", FOLDER):
+            if path in NO_SOURCE:
                 self._modules[key] = None
             elif found and found.name == name:
                 self._modules[key] = found
             else:
                 self._modules[key] = self._files[path] = _read(name, Path(path))
         return self._modules[key]
+
+    def _is_compiled(self, name: str, roots: Iterable[Path]) -> bool:
+        *packages, last = name.split(".")
+        if not name.replace(".", "").isidentifier():
+            return False
+        for root in roots:
+            folder = os.path.join(root, *packages)  # noqa: PTH118 - of many
+            for place, wanted in ((folder, last), (os.path.join(folder, last), "__init__")):  # noqa: PTH118
+                if place not in self._compiled:
+                    self._compiled[place] = modules.compiled_in(place)
+                if wanted in self._compiled[place]:
+                    return True
+        return False
 
     def _may_hold(self, root: Path, top: str) -> bool:
         """May there be a module below a folder? Saves looking for most."""
@@ -142,9 +173,6 @@ class Index:
     def _known(self, found: Facts) -> Facts:
         self._files.setdefault(found.where, found)
         return found
-
-
-FOLDER = "folder"
 
 
 def _read(name: str, path: Path) -> Facts | None:

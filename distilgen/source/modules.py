@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_COMPILED = (".so", ".pyd")
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -63,7 +64,7 @@ def package_of(folder: Path, roots: Iterable[Path]) -> tuple[tuple[str, ...], Pa
 def find(name: str, roots: Iterable[Path]) -> Path | None:
     """The file of module `name` under the first root that has it, or None.
 
-    Namespace packages have no file. Built-in and compiled modules are not found.
+    Namespace packages have no file. Built-in and compiled modules are not found, see `compiled_in`.
     """
     relative = _relative(name)
     for root in roots if relative else ():
@@ -81,6 +82,20 @@ def is_namespace(name: str, roots: Iterable[Path]) -> bool:
         os.path.isdir(os.path.join(root, relative))  # noqa: PTH112, PTH118 - see `find`
         for root in roots
     )
+
+
+def compiled_in(folder: str) -> frozenset[str]:
+    """The names of the compiled modules in a folder; `__init__`, too, where there are but those and
+    stubs for type checkers.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - see `find`
+    except OSError:
+        return frozenset()
+    found = {name.partition(".")[0] for name in names if name.endswith(_COMPILED)}
+    if found and all(name.endswith((*_COMPILED, ".pyi", ".typed")) for name in names):
+        found.add("__init__")
+    return frozenset(found)
 
 
 def is_standard(name: str) -> bool:

@@ -112,8 +112,20 @@ class Names:
         for star in self.index.whole(facts).stars:
             module = absolute(star, facts)
             if module and not self._is_known(module, facts.folder):
-                return f"cannot find module {module}: is its environment active?"
+                return self._why_unread(module, facts.folder)
         return f"nothing in {facts.name} binds the name {name}"
+
+    def _why_without(self, name: str, facts: Facts) -> str:
+        for star in self.index.whole(facts).stars:
+            module = absolute(star, facts)
+            if module and self.index.is_compiled(module, facts.folder):
+                return self._why_unread(module, facts.folder)
+        return f"module {facts.name} has no {name}"
+
+    def _why_unread(self, module: str, near: Path | None) -> str:
+        if self.index.is_compiled(module, near):
+            return f"module {module} is compiled: its source cannot be read"
+        return f"cannot find module {module}: is its environment active?"
 
     def _is_known(self, module: str, near: Path) -> bool:
         return (
@@ -174,18 +186,24 @@ class Names:
             yield from self._bindings(bound, facts, (name,), seen)
             return
         starred = list(self._starred(name, facts, seen)) if facts else []
-        if starred:
+        if any(item.kind != "module" for item in starred):
             yield from starred
-        elif self.index.module(inner, near) or self.index.is_folder(inner):
+        elif self.index.module(inner, near):
+            yield Definition("module", inner)  # hides a module that a star happens to bring
+        elif starred:
+            yield from starred
+        elif self.index.is_folder(inner):
             yield Definition("module", inner)
         elif inner in known.MODELS:
             yield Definition("outside", inner)
+        elif self.index.is_compiled(inner, near):
+            yield Definition("module", inner)
         elif facts and self.index.bindings(facts, "__getattr__"):
             yield from self._lazy(name, facts, seen)
         elif facts:
-            yield Definition("missing", f"module {module} has no {name}")
+            yield Definition("missing", self._why_without(name, facts))
         else:
-            yield Definition("missing", f"cannot find module {module}: is its environment active?")
+            yield Definition("missing", self._why_unread(module, near))
 
     def _lazy(self, name: str, facts: Facts, seen: Seen) -> Iterator[Definition]:
         """What a module's `__getattr__` gives, if a table of the module says where it comes from:

@@ -225,9 +225,13 @@ class ProjectModule(types.ModuleType):
         if maker.binds(name) and not (maker.is_making(name) and self._has_submodule(name)):
             return maker.make(name)
         try:
-            return maker.make_starred(name)
+            found = maker.make_starred(name)
         except KeyError:
             pass
+        else:
+            if isinstance(found, types.ModuleType) and self._has_submodule(name):
+                return importlib.import_module(f"{self.__name__}.{name}")
+            return found
         if maker.binds("__getattr__"):
             return maker.make("__getattr__")(name)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name)

@@ -39,7 +39,10 @@ _HEAD = 400  # bytes, in which a cookie stands
 _COOKIE = re.compile(rb"(?:[^\n]*\n)?[^\n#]*#[^\n]*?coding[:=][ \t]*([-\w.]+)").match
 _LIKE_ASCII = frozenset({b"utf-8", b"utf8", b"latin-1", b"iso-8859-1", b"ascii", b"us-ascii"})
 _FORM_FEEDS = re.compile(rb"^[ \t\f]*\f", re.MULTILINE).sub
-_EXCEPTIONS = frozenset(name for name in _BUILTINS if name[:1].isupper()) - {b"None"}
+_COMMON = frozenset({
+    b"None", b"bool", b"dict", b"float", b"int", b"list", b"object", b"set", b"str",
+    b"tuple", b"type",
+})  # fmt: skip
 
 
 class NotOutlinedError(DistilgenError):
@@ -68,7 +71,7 @@ def plain_names(raw: bytes) -> frozenset[bytes]:
         if module.partition(b".")[0] in _PYTHONS_OWN:
             own.update(_WORDS(names))
         elif names == b"*":
-            others |= _EXCEPTIONS  # a class of the project may well be called Warning
+            others |= _BUILTINS - _COMMON  # a class may well be called Warning or filter
         else:
             others.update(_WORDS(names))
     return frozenset((_BUILTINS | own) - others - _OPEN)

@@ -26,7 +26,7 @@ def facts_of(source: SourceFile, name: str, *, lean: bool = False) -> Facts:
     """
     reader = Reader(source, lean=lean)
     reader.block(source.tree.body, Place(reader.scope))
-    exported, also = exported_by(source.tree.body)
+    exported, also = exported_by(source.tree.body) if "__all__" in source.text else (None, ())
     return Facts(
         name=name,
         path=source.path,
@@ -339,26 +339,37 @@ def is_main_guard(node: ast.stmt) -> bool:
 
 
 def exported_by(body: list[ast.stmt]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """(the names in `__all__`, those that are written in it where it is computed)."""
+    """(the names in `__all__`, those that are written in it where it is computed). Of what a block
+    adds to it that may not run, the names count.
+    """
     exported: tuple[str, ...] | None = None
     written: list[str] = []
     computed = False
-    for node in body:
+    for node, sure in _of_module(body):
+        more: tuple[str, ...] | None = None
         match node:
             case (
                 ast.Assign(targets=[ast.Name(id="__all__")], value=value)
                 | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
             ):
-                exported, computed = _strings(value), False
-            case (
-                ast.AugAssign(target=ast.Name(id="__all__"), value=value)
-                | ast.Expr(
-                    value=ast.Call(func=ast.Attribute(value=ast.Name(id="__all__"))) as value
-                )
+                more = _strings(value)
+                if sure:
+                    exported, computed = (), more is None
+            case ast.AugAssign(target=ast.Name(id="__all__"), op=ast.Add(), value=value):
+                more = _strings(value)
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(value=ast.Name(id="__all__"), attr=attr), args=given
+                ) as value
             ):
-                computed = True
+                if attr == "extend" and len(given) == 1:
+                    more = _strings(given[0])
+                elif attr == "append":
+                    more = _strings(ast.List(given))
             case _:
                 continue
+        computed = computed or exported is None or more is None
+        exported = (*(exported or ()), *(more or ()))
         written += (
             item.value
             for item in ast.walk(value)
@@ -367,7 +378,33 @@ def exported_by(body: list[ast.stmt]) -> tuple[tuple[str, ...] | None, tuple[str
     return (None, tuple(written)) if computed or exported is None else (exported, ())
 
 
+def _of_module(body: list[ast.stmt], *, sure: bool = True) -> Iterator[tuple[ast.stmt, bool]]:
+    """The statements of a module and of its blocks, in order: does each run in any case?"""
+    for node in body:
+        yield node, sure
+        for inner in blocks_of(node):
+            yield from _of_module(inner, sure=False)
+
+
+def blocks_of(node: ast.stmt) -> list[list[ast.stmt]]:
+    """The blocks of a compound statement that share its scope."""
+    match node:
+        case ast.If() | ast.For() | ast.AsyncFor() | ast.While():
+            return [node.body, node.orelse]
+        case ast.With() | ast.AsyncWith():
+            return [node.body]
+        case ast.Try() | ast.TryStar():
+            return [node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody]
+        case ast.Match():
+            return [case.body for case in node.cases]
+    return []
+
+
 def _strings(node: ast.expr) -> tuple[str, ...] | None:
+    """The strings in a plain list, or in a sum of such."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _strings(node.left), _strings(node.right)
+        return None if left is None or right is None else (*left, *right)
     if not isinstance(node, ast.List | ast.Tuple):
         return None
     items = [item.value for item in node.elts if isinstance(item, ast.Constant)]

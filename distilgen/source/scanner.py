@@ -417,8 +417,9 @@ class _Scanner:
             block.made.fields += reader.fields_in(body)
         if len(self._blocks) == 1:
             self.is_script = self.is_script or any(is_main_guard(node) for node in body)
-            if "__all__" in text:
-                self.exporting += body
+        if "__all__" in text and not block.place.path:
+            sure = len(self._blocks) == 1
+            self.exporting += body if sure else [ast.If(ast.Constant(value=None), body, [])]
         return end
 
     def _end(self, start: int, width: int) -> int:

@@ -7,7 +7,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from distilgen.source.expressions import last_name
-from distilgen.source.reader import is_type_checking
+from distilgen.source.reader import blocks_of, is_type_checking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +153,7 @@ def bound(node: ast.stmt) -> Iterator[str]:
             yield from _targets(node.target)
         case _ if type(node).__name__ == "TypeAlias":
             yield from _targets(node.name)  # type: ignore[attr-defined]
-    for body in _bodies(node):
+    for body in blocks_of(node):
         for inner in body:
             yield from bound(inner)
 
@@ -171,25 +171,11 @@ def _targets(node: ast.expr) -> Iterator[str]:
             yield name
 
 
-def _bodies(node: ast.stmt) -> list[list[ast.stmt]]:
-    """The blocks of a compound statement that share its scope."""
-    match node:
-        case ast.If() | ast.For() | ast.AsyncFor() | ast.While():
-            return [node.body, node.orelse]
-        case ast.With() | ast.AsyncWith():
-            return [node.body]
-        case ast.Try() | ast.TryStar():
-            return [node.body, *(h.body for h in node.handlers), node.orelse, node.finalbody]
-        case ast.Match():
-            return [case.body for case in node.cases]
-    return []
-
-
 def in_scope(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block and of the compound statements in it, not of definitions."""
     for node in body:
         yield node
-        for inner in _bodies(node):
+        for inner in blocks_of(node):
             yield from in_scope(inner)
 
 

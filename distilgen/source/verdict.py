@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_LOST = ("cannot find module", "is compiled: its source", "when it is asked for it")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What an annotation holds.
@@ -30,8 +33,10 @@ class Verdict:
 
     @property
     def is_lost(self) -> bool:
-        """Is there no telling, because a module cannot be found or makes its names on demand?"""
-        return "cannot find module" in self.why or "when it is asked for it" in self.why
+        """Is there no telling, because a module cannot be found, or has no source, or makes its
+        names on demand?
+        """
+        return any(text in self.why for text in _LOST)
 
     def settled(self) -> Verdict:
         """The verdict on the whole, to which no more is added."""

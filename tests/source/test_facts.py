@@ -141,10 +141,26 @@ def test_classes_and_their_scopes() -> None:
         pytest.param("__all__ = ['a']\n__all__ += b.__all__", None, id="added to"),
         pytest.param("__all__ = ['a']\n__all__.extend(b)", None, id="extended"),
         pytest.param("__all__ = ['a']\n__all__ = ['b']", ("b",), id="the last wins"),
+        pytest.param("__all__ = ['a'] + ['b']", ("a", "b"), id="sum"),
+        pytest.param("__all__ = []\n__all__ += ['a']", ("a",), id="more"),
+        pytest.param(
+            "__all__ = ['a']\n__all__.append('b')\n__all__.extend(('c',))",
+            ("a", "b", "c"),
+            id="more by methods",
+        ),
+        pytest.param("__all__ = ['a']\nif x:\n __all__ += ['b']", ("a", "b"), id="perhaps more"),
+        pytest.param("__all__ = ['a']\nif x:\n __all__ += b", None, id="perhaps computed"),
+        pytest.param("if x:\n __all__ = ['b']", None, id="perhaps"),
+        pytest.param("__all__ += ['b']", None, id="added to what a star brings"),
     ],
 )
 def test_exported_names(text: str, exported: tuple[str, ...] | None) -> None:
     assert _facts(text).exported == exported
+
+
+def test_names_that_a_block_exports() -> None:
+    text = "__all__ = more.names\ntry:\n for x in y:\n  __all__ += ['_a']\nexcept E:\n pass\n"
+    assert _facts(text + "def f():\n __all__ += ['no']\n").exported_too == ("_a",)
 
 
 def test_stars() -> None:

@@ -416,9 +416,10 @@ def test_names_that_a_module_makes_on_demand(write_tree: Write) -> None:
     ]
 
 
-def test_star_import_of_a_builtins_name(write_tree: Write) -> None:
-    models = _MODELS + "\n    class Warning(Item): ...\n"
-    app = "from models import *\ndef f() -> Warning: ...\n"
+@pytest.mark.parametrize("name", ["Warning", "filter", "bytes"])
+def test_star_import_of_a_builtins_name(write_tree: Write, name: str) -> None:
+    models = _MODELS + f"\n    class {name}(Item): ...\n"
+    app = f"from models import *\ndef f() -> {name}: ...\n"
     root = write_tree({"models.py": models, "app.py": app})
     assert [row[0] for row in _by_outline(root)] == ["f"]
 

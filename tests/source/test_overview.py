@@ -122,6 +122,17 @@ def _same(root: Path, *paths: str, everything: bool = False) -> Scanned:
     return cached
 
 
+def test_a_module_that_is_compiled_now(project: Path) -> None:
+    _write(project, "fast.py", "from shop.models import Item\n")
+    _write(project, "slow.py", "from fast import Item\ndef f() -> Item: ...\n")
+    assert _same(project).of("slow.py") == [("f", "")]
+    (project / "fast.py").rename(project / "fast.so")
+    why = "module fast is compiled: its source cannot be read"
+    assert _same(project).of("slow.py") == [("f", why)]
+    _write(project, "fast.py", "from shop.models import Item\n")
+    assert _same(project).of("slow.py") == [("f", "")]
+
+
 def test_looks_at_nothing_twice(project: Path) -> None:
     assert _same(project).looked
     again = _same(project)

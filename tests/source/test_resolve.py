@@ -475,6 +475,36 @@ def test_what_makes_a_class_a_model(write_tree: Write, app: str) -> None:
             id="private name in an __all__ that is extended",
         ),
         pytest.param(
+            {"shop/api.py": "from . import more\nfrom .models import Item, _Hidden\n"
+                            "__all__ = more.names\ntry:\n import x\n __all__ += ['_Hidden']\n"
+                            "except ImportError:\n pass",
+             "shop/more.py": "names = []"},
+            "from shop.api import *",
+            "_Hidden",
+            id="private name in an __all__ that is extended in a try",
+        ),
+        pytest.param(
+            {"shop/api.py": "from .models import Plain as Item\n__all__ = []\n__all__ += ['x']"},
+            "from shop.models import *\nfrom shop.api import *",
+            "Item",
+            id="the last of two stars, but for what its __all__ adds up to",
+        ),
+        pytest.param(
+            {"kit/__init__.py": "from .sub import *", "kit/sub/__init__.py": "",
+             "kit/sub/models.py": "", "kit/models.py": "from shop.models import Item",
+             "kit/app.py": "from . import models"},
+            "from kit import models\nfrom kit.app import models as m\nimport kit",
+            "models.Item | m.Item | kit.models.Item",
+            id="a module in a package with a star that has one",
+        ),
+        pytest.param(
+            {"kit/__init__.py": "from .sub import *", "kit/sub/__init__.py": "",
+             "kit/sub/models.py": "from shop.models import Item"},
+            "from kit import models",
+            "models.Item",
+            id="a module that a star brings",
+        ),
+        pytest.param(
             {"shop/api.py": "class Item: ...", "shop/late.py": "from .models import *"},
             "from shop.api import *\nfrom shop.late import *",
             "Item",
@@ -961,6 +991,55 @@ def test_a_circle_of_imports_hides_no_model(write_tree: Write) -> None:
         "shop/web/b.py": "from . import a\nfrom ..models import Item\nclass B(Item):\n x: a.A",
     }
     assert _verdict(write_tree, "from .a import A", "A", others) == Verdict("model")
+
+
+@pytest.mark.parametrize(
+    ("compiled", "app", "annotation", "module"),
+    [
+        pytest.param(
+            "shop/_fast.cpython-311-darwin.so",
+            "from shop._fast import Item",
+            "Item",
+            "shop._fast",
+            id="a name from a submodule",
+        ),
+        pytest.param(
+            "shop/_fast.pyd", "from shop import _fast", "_fast.Item", "shop._fast", id="submodule"
+        ),
+        pytest.param(
+            "shop/_fast.abi3.so", "import shop._fast", "shop._fast.Item", "shop._fast", id="dotted"
+        ),
+        pytest.param(
+            "shop/_fast.so", "from .._fast import *", "Item", "shop._fast", id="star import"
+        ),
+        pytest.param(
+            "kit/impl.so", "from shop.all import Item", "Item", "kit", id="star import elsewhere"
+        ),
+        pytest.param("fast.so", "from fast import Item", "Item", "fast", id="at the top"),
+        pytest.param("shop/web/fast.so", "from fast import Item", "Item", "fast", id="beside"),
+        pytest.param(
+            "kit/__init__.so", "from kit import Item", "Item", "kit", id="package by its init"
+        ),
+        pytest.param(
+            "kit/impl.so", "from kit import Item", "Item", "kit", id="nothing but compiled"
+        ),
+        pytest.param(
+            "kit/impl.so", "from kit import impl", "impl.Item", "kit.impl", id="in such a package"
+        ),
+    ],
+)
+def test_compiled_modules(
+    write_tree: Write, compiled: str, app: str, annotation: str, module: str
+) -> None:
+    others = {compiled: "", f"{compiled[:4]}i.pyi": "", "shop/all.py": "from kit import *"}
+    found = _verdict(write_tree, app, annotation, others)
+    assert found == Verdict("other", f"module {module} is compiled: its source cannot be read")
+    assert found.is_lost
+
+
+def test_compiled_beside_its_source(write_tree: Write) -> None:
+    found = _verdict(write_tree, "from ..models import Item", "Item", {"shop/models.so": ""})
+    assert found == Verdict("model")
 
 
 def test_a_module_that_does_not_parse_is_as_good_as_none(write_tree: Write) -> None:

@@ -472,6 +472,18 @@ def test_equals_what_the_running_program_would_say(
         ),
         pytest.param(
             {
+                "app.py": "import shop.models\nfrom shop import models, Base\n"
+                "class M(Base):\n m: models.Item",
+                "shop/__init__.py": "from .sub import *",
+                "shop/models.py": "from pydantic import BaseModel\nclass Item(BaseModel):\n x: int",
+                "shop/sub/__init__.py": "from .models import Base",
+                "shop/sub/models.py": "from pydantic import BaseModel as Base",
+            },
+            "M",
+            id="a module in a package with a star that has one",
+        ),
+        pytest.param(
+            {
                 "app.py": "from one import Made\nfrom pydantic import BaseModel\n"
                 "class M(BaseModel):\n m: Made",
                 "one.py": "import two\ntwo.fill(globals(), two.READY)",
