@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from distilgen.errors import SourceError
-from distilgen.source.facts import Binding, Class, Facts, Function, Import, Parameter, ParameterKind
+from distilgen.source.facts import Binding, Class, Facts, Function, Import
 from distilgen.source.files import SourceFile
 from distilgen.source.outline import NotOutlinedError
+from distilgen.source.phrases import LINE, bases_in, depth_of, first_word, imports, parameters_in
 from distilgen.source.reader import SKIP, Place, Reader, exported_by, has_fields, is_main_guard
 
 if TYPE_CHECKING:
@@ -67,29 +68,6 @@ class _OpenClass:
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
-_STRING = (
-    r'"""(?:[^"\\]++|\\.|"(?!""))*+"""|'
-    r"'''(?:[^'\\]++|\\.|'(?!''))*+'''|"
-    r'"(?:[^"\\\n]++|\\.)*+"|'
-    r"'(?:[^'\\\n]++|\\.)*+'"
-)
-
-
-def _logical_line(depth: int) -> str:
-    """A pattern of what is on one line, or in brackets: strings, but no more nesting than that."""
-    inside = rf"[^()\[\]{{}}\"'#\\]++|{_STRING}|#[^\n]*+|\\\n"
-    for _ in range(depth):
-        inside = rf"{inside}|\((?:{inside})*+\)|\[(?:{inside})*+\]|\{{(?:{inside})*+\}}"
-    brackets = rf"\((?:{inside})*+\)|\[(?:{inside})*+\]|\{{(?:{inside})*+\}}"
-    return rf"(?:[^\n()\[\]{{}}\"'#\\]++|{_STRING}|\\\n|{brackets})*+"
-
-
-_LINE = re.compile(rf"^([ \t]*)(?=[^\s#])({_logical_line(2)})", re.MULTILINE).search
-_WORD = re.compile(r"\w*").match
-_IMPORT = re.compile(r"import[ \t]+([\w.]+)(?:[ \t]+as[ \t]+(\w+))?\s*\Z").match
-_FROM = re.compile(
-    r"from[ \t]+(\.*)[ \t]*([\w.]*)[ \t]+import[ \t]*(?:\(([\w\s,]*)\)|([\w \t,]+|\*))\s*\Z"
-).match
 _CLASS = re.compile(r"class[ \t]+(\w+)[ \t]*(?:\(([\s\S]*)\))?[ \t]*:\s*(\.\.\.|pass)?\s*\Z").match
 _DEF = re.compile(
     r"(async[ \t]+)?def[ \t]+(\w+)[ \t]*\(([^()\"'#\\]*)\)\s*(?:->([^:]*))?:\s*(\.\.\.)?\s*\Z"
@@ -101,7 +79,6 @@ _SAID = re.compile(
 ).match
 _ELSEWHERE = re.compile(r"\w+(?:\.\w+)*[ \t]*(?:\(|\.|[-+*/|&^@%<>]+=)|(\w+\.)+\w+[ \t]*=").match
 _TYPE_CHECKING = re.compile(r"(?:el)?if[ \t]+(?:[\w.]+\.)?TYPE_CHECKING[ \t]*:\s*\Z").match
-_STRINGS = re.compile(_STRING).sub
 # The one statement that an outline gives a function, and the indentation of what comes after it.
 _BODY = re.compile(
     r"[^\n]*\n([ \t]*)(\.\.\.|yield)[ \t]*"
@@ -115,7 +92,7 @@ _OPENERS = frozenset({"if", "elif", "else", "try", "except", "finally", "for", "
 _GO_ON = frozenset({"elif", "else", "except", "finally"})
 _TO_PARSE = frozenset({"async", "__all__"})
 _SOFT = re.compile(r"type[ \t]+\w|match\b[^=]*:\s*\Z").match
-_NOTHING = frozenset({"pass", "assert", "raise", "return", "del", "global", "import_"})
+_NOTHING = frozenset({"pass", "assert", "raise", "return", "del", "global"})
 
 
 @dataclass
@@ -136,7 +113,7 @@ class _Scanner:
         """Read all statements."""
         self._blocks.append(_Block(-1, 0, Place(self.scope)))
         text, at, line, counted = self.text, 0, 1, 0
-        while found := _LINE(text, at):
+        while found := LINE(text, at):
             start, at = found.span(2)
             line += text.count("\n", counted, start)
             counted = start
@@ -208,13 +185,13 @@ class _Scanner:
         self, start: int, at: int, line: int, text: str, width: int, block: _Block
     ) -> int:
         """Read the statement `text` that ends at `at`. Returns where to go on."""
-        word = _word(text)
+        word = first_word(text)
         if ";" in text:
             return self._parse(start, line, width, block)
         if word == "def" or (word == "async" and text[5:].lstrip().startswith("def")):
             return self._function(start, at, line, text, width, block)
         if word in ("from", "import"):
-            return at if self._imports(line, text, word, block.place) else self._parse(
+            return at if self._imports(line, text, block.place) else self._parse(
                 start, line, width, block
             )  # fmt: skip
         if text[0] == "@":
@@ -238,7 +215,7 @@ class _Scanner:
 
     def _class(self, start: int, at: int, line: int, text: str, width: int, block: _Block) -> int:
         found = _CLASS(text)
-        bases = _arguments(found[2] or "") if found else None
+        bases = bases_in(found[2] or "") if found else None
         if found is None or bases is None:
             return self._parse(start, line, width, block)
         name, place = found[1], block.place
@@ -284,7 +261,7 @@ class _Scanner:
                     ".".join((*place.path, name)),
                     line,
                     place.classes,
-                    _parameters(found[3]),
+                    parameters_in(found[3]),
                     returns,
                     None,
                     decorators,
@@ -298,40 +275,18 @@ class _Scanner:
             )
         return at
 
-    def _imports(self, line: int, text: str, word: str, place: Place) -> bool:
-        scope = place.scope
-        if word == "import":
-            found = _IMPORT(text)
-            if found is None:
-                return False
-            module, name = found.groups()
-            top = module.partition(".")[0]
-            pairs = [(name or top, Import(module if name else top))]
-        else:
-            found = _FROM(text)
-            if found is None:
-                return False
-            level, module = len(found[1]), found[2]
-            if found[4] and found[4].strip() == "*":
-                self.stars.append(Import(module, level))
-                return True
-            pairs = []
-            for item in (found[3] or found[4]).split(","):
-                words = item.split()
-                if len(words) == 1:
-                    pairs.append((words[0], Import(module, level, words[0])))
-                elif len(words) == 3 and words[1] == "as":
-                    pairs.append((words[2], Import(module, level, words[0])))
-                elif words:
-                    return False
-        if scope is not None:
-            only, conditional = place.typing_only, place.conditional
-            for name, imported in pairs:
-                binding = Binding("import", line, imported, None, None, only, conditional)
-                if name in scope:
-                    scope[name].append(binding)
-                else:
-                    scope[name] = [binding]
+    def _imports(self, line: int, text: str, place: Place) -> bool:
+        found = imports(text)
+        if found is None:
+            return False
+        for name, imported in found:
+            if name == "*":
+                self.stars.append(imported)
+            elif place.scope is not None:
+                binding = Binding(
+                    "import", line, imported, None, None, place.typing_only, place.conditional
+                )
+                place.scope.setdefault(name, []).append(binding)
         return True
 
     def _compound(
@@ -425,12 +380,12 @@ class _Scanner:
     def _end(self, start: int, width: int) -> int:
         """Where a statement and all of its blocks end."""
         at = self._skip(start)
-        while found := _LINE(self.text, at):
+        while found := LINE(self.text, at):
             inside = found.start(2) - found.start()
-            if inside < width or (inside == width and _word(found[2]) not in _GO_ON):
+            if inside < width or (inside == width and first_word(found[2]) not in _GO_ON):
                 break
             at = self._skip(found.start(2))
-        decorated = _LINE(self.text, at) if self.text[start] == "@" else None
+        decorated = LINE(self.text, at) if self.text[start] == "@" else None
         return self._end(decorated.start(2), width) if decorated else at
 
     def _skip(self, start: int) -> int:
@@ -440,7 +395,7 @@ class _Scanner:
             end = text.find("\n", at)
             if end < 0:
                 return len(text)
-            depth += _depth(text[at:end])
+            depth += depth_of(text[at:end])
             if depth <= 0 and text[end - 1 : end] != "\\":
                 return end
             at = end + 1
@@ -454,70 +409,3 @@ class _Scanner:
 
     def _lost(self) -> NoReturn:
         raise NotOutlinedError("the layout is not understood")
-
-
-def _word(text: str) -> str:
-    """The first word of a statement."""
-    found = _WORD(text)
-    return found[0] if found else ""
-
-
-def _depth(text: str) -> int:
-    """How many brackets a line opens more than it closes."""
-    if '"' in text or "'" in text:
-        text = _STRINGS("", text)
-    if "#" in text:
-        text = text[: text.index("#")]
-    count = text.count
-    return count("(") + count("[") + count("{") - count(")") - count("]") - count("}")
-
-
-def _arguments(text: str) -> tuple[str, ...] | None:
-    """The bases in the brackets of a class statement; None where they are not plain."""
-    if not text.strip():
-        return ()
-    if '"' in text or "'" in text or "=" in text or "(" in text:
-        plain = "(" not in text and '"' not in text and "'" not in text and "#" not in text
-        if not plain or not _KEYWORDS(text):
-            return None
-    items, depth, start = [], 0, 0
-    for place, char in enumerate(text):
-        if char == "[":
-            depth += 1
-        elif char == "]":
-            depth -= 1
-        elif char == "," and not depth:
-            items.append(text[start:place])
-            start = place + 1
-    items.append(text[start:])
-    bases = (item.strip() for item in items)
-    return tuple(item for item in bases if item and "=" not in item)
-
-
-def _parameters(text: str) -> tuple[Parameter, ...]:
-    """The parameters in the brackets of a function header: their names and kinds."""
-    if text.isidentifier():
-        return (Parameter(text, "plain", None, None),)
-    while "[" in text and (plain := _INNERMOST("", text)) != text:
-        text = plain
-    found: list[Parameter] = []
-    kind: ParameterKind = "plain"
-    last: list[Parameter] = []
-    for item in text.split(","):
-        name = item.partition(":")[0].partition("=")[0].strip()
-        if name == "/":
-            found = [parameter._replace(kind="positional_only") for parameter in found]
-        elif name == "*":
-            kind = "keyword_only"
-        elif name.startswith("**"):
-            last.append(Parameter(name[2:].strip(), "keywords", None, None))
-        elif name.startswith("*"):
-            found.append(Parameter(name[1:].strip(), "variadic", None, None))
-            kind = "keyword_only"
-        elif name:
-            found.append(Parameter(name, kind, None, None))
-    return (*found, *last)
-
-
-_INNERMOST = re.compile(r"\[[^\[\]]*\]").sub
-_KEYWORDS = re.compile(r"[^=]*(?:,|\A)\s*\w+\s*=[^=\[\]]*(?:,\s*\w+\s*=[^=\[\]]*)*\Z").match
