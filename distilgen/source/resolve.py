@@ -217,7 +217,9 @@ class Resolver:
         key = (facts.where, found.name, binding.line)
         try:
             node = expressions.shared(binding.expression)
-        except expressions.BROKEN:
+        except (RecursionError, MemoryError):
+            return _TOO_BIG
+        except (SyntaxError, ValueError):
             return unknown
         variables = dict.fromkeys(binding.type_parameters, "")
         place = Place(facts, found.around, {**_parameters_of(facts, found.around), **variables})

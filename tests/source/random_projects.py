@@ -271,6 +271,8 @@ class _Maker:
                 package, _, last = target.name.rpartition(".")
                 if not package or last in module.taken or last in _HEAD:
                     return
+                if module.is_package and package != module.name:
+                    return  # a submodule may be called like that: the order of imports tells which
                 module.taken.add(last)
                 relative = self.relative(module, package) if rng.random() < 0.6 else None
                 module.lines.append(f"from {relative or package} import {last}")
