@@ -75,8 +75,8 @@ def _work(examiner: Examiner, paths: Iterable[str]) -> Report:
 def _first_look(path: str, examiner: Examiner) -> tuple[str, Looked | SourceError]:
     raw = b""
     try:
-        raw = files.read_bytes(Path(path))
-        return digest_of(raw), examiner.look(Path(path), raw)
+        raw = files.read_bytes(path)
+        return digest_of(raw), examiner.look(path, raw)
     except SourceError as error:
         return digest_of(raw), error
 
@@ -97,7 +97,7 @@ class Looked:
     marked: distilgen may have rewritten it.
     """
 
-    path: Path
+    path: str
     marked: bool
     facts: Facts | None
 
@@ -119,14 +119,14 @@ class Examiner:
         """Follows names."""
         return Resolver(Index(self.view.roots, self.view.environment))
 
-    def look(self, path: Path, raw: bytes) -> Looked:
+    def look(self, path: str, raw: bytes) -> Looked:
         """A first look at a file. Raises SourceError when it does not parse."""
-        marked = b"_distil" in raw and sidecar_name(path).encode() in raw
+        marked = b"_distil" in raw and sidecar_name(Path(path)).encode() in raw
         return Looked(path, marked, self._facts(path, raw))
 
     def examine(self, looked: Looked) -> tuple[Overview, str]:
         """(what is in a file, what was read to know it, as text)."""
-        path, facts = str(looked.path), looked.facts
+        path, facts = looked.path, looked.facts
         if facts is None:
             return Overview(path, "", (), self.view.everything, looked.marked), ""
         surveyed, reads = self.resolver.index.reads.of(lambda: list(survey(facts, self.resolver)))
@@ -162,11 +162,11 @@ class Examiner:
         where, name, digest = said
         return where not in changed or self._digest(where, name) == digest
 
-    def _facts(self, path: Path, raw: bytes) -> Facts | None:
+    def _facts(self, path: str, raw: bytes) -> Facts | None:
         """The facts of a file; None when none of its functions can return a Pydantic type."""
         index = self.resolver.index
         if self.view.everything:
-            return index.of_file(files.decode(raw, path))
+            return index.of_file(files.decode(raw, Path(path)))
         if b"->" not in raw:
             return None
         plain = plain_names(raw)
@@ -178,7 +178,7 @@ class Examiner:
             made = None
         if made is not None and not made.has_hits:
             return None
-        return index.of_outline(path, raw, made)
+        return index.of_outline(Path(path), raw, made)
 
     # -- what was read --------------------------------------------------------------------------
 

@@ -10,12 +10,9 @@ import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from distilgen.errors import SourceError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
@@ -91,20 +88,20 @@ def read(path: Path) -> SourceFile:
     return decode(read_bytes(path), path)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
     """Read a file. Raises SourceError: gone, or unreadable."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - of many, and the fastest
             return file.read()
     except OSError as error:
-        raise SourceError(path, why_unreadable(path, error)) from error
+        raise SourceError(path, why_unreadable(Path(path), error)) from error
 
 
 def digest_of(raw: bytes) -> str:
     """Names the content of a file."""
     import hashlib  # noqa: PLC0415 - loads OpenSSL; a scan with nothing to do hashes nothing
 
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+    return hashlib.sha256(raw).hexdigest()
 
 
 def decode(raw: bytes, path: Path) -> SourceFile:

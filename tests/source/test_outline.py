@@ -44,7 +44,7 @@ _HEAD = "from models import Item\n"
 def _by_outline(root: Path, name: str = "app.py") -> Rows:
     examiner = Examiner(View((root,), ()))
     path = root / name
-    overview, _ = examiner.examine(examiner.look(path, path.read_bytes()))
+    overview, _ = examiner.examine(examiner.look(str(path), path.read_bytes()))
     return [
         (row.qualname, row.line, " ".join(row.returns.split()), row.reason, row.near)
         for row in overview.rows

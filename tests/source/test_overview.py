@@ -88,7 +88,7 @@ def _scan(root: Path, *paths: str, everything: bool = False) -> Scanned:
         problems.append(str(error))
 
     def counted(self: Examiner, one: Looked) -> tuple[Overview, str]:
-        looked.append(one.path.name)
+        looked.append(Path(one.path).name)
         return examine(self, one)
 
     with pytest.MonkeyPatch.context() as patch:
