@@ -26,12 +26,6 @@ def import_roots(project: Path, configured: Iterable[Path] = ()) -> tuple[Path, 
     return (source, project) if source.is_dir() else (project,)
 
 
-def name_of(path: Path, roots: Iterable[Path]) -> tuple[str, Path]:
-    """(dotted module name, its import root) of a file."""
-    package, root = package_of(path.parent, roots)
-    return name_in(package, path), root
-
-
 def name_in(package: Iterable[str], path: Path) -> str:
     """The dotted module name of a file of a package."""
     parts = [*package] if path.stem == "__init__" else [*package, path.stem]

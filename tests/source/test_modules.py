@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distilgen.source import modules
+from distilgen.source.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -76,7 +77,7 @@ def test_name_and_root_of_a_file(
 ) -> None:
     project = write_tree(dict.fromkeys(("pyproject.toml", path, *present), ""))
     roots = modules.import_roots(project)
-    found = modules.name_of(project / path, roots)
+    found = Index(tuple(roots)).name_of(project / path)
     assert found == (name, project / root)
     if found[1] in roots:
         assert modules.find(name, roots) == project / path
@@ -85,7 +86,7 @@ def test_name_and_root_of_a_file(
 def test_a_file_below_no_root_is_a_script(write_tree: Write) -> None:
     project = write_tree({"here/pkg/__init__.py": "", "here/pkg/a.py": ""})
     elsewhere = [project / "other"]
-    assert modules.name_of(project / "here/pkg/a.py", elsewhere) == ("pkg.a", project / "here")
+    assert Index(tuple(elsewhere)).name_of(project / "here/pkg/a.py") == ("pkg.a", project / "here")
 
 
 def test_import_roots(write_tree: Write) -> None:
