@@ -115,10 +115,12 @@ _TO_LONG_STRING = re.compile(
     rb"""(?:[^"'\#\\]++|\\.|\#[^\n]*+|"(?!"")(?:[^"\\\n]|\\.)*+"|'(?!'')(?:[^'\\\n]|\\.)*+')*+""",
     re.DOTALL | re.VERBOSE,
 ).match
-_TO_END = {
-    b'"""': re.compile(rb'(?:[^"\\]++|\\.|"(?!""))*+"""', re.DOTALL).match,
-    b"'''": re.compile(rb"(?:[^'\\]++|\\.|'(?!''))*+'''", re.DOTALL).match,
+# What is in a string of three quotes behind its first three, and its last three.
+_BEHIND = {
+    b'"""': rb'(?:[^"\\]++|\\.|"(?!""))*+"""',
+    b"'''": rb"(?:[^'\\]++|\\.|'(?!''))*+'''",
 }
+_TO_END = {mark: re.compile(rest, re.DOTALL).match for mark, rest in _BEHIND.items()}
 _MARGIN = 99  # what follows a string on its last line is no statement: keep it from the left edge
 
 
@@ -192,9 +194,15 @@ _ASYNC = re.compile(rb"[ \t]*async(?:[ \t\f]|\\\n)+\Z").match
 _TO_BODY = re.compile(rb":[ \t]*(?:#[^\n]*)?\n").search
 _FIRST_PARAMETER = re.compile(rb"[\s\\]*\((?:[\s\\]|#[^\n]*\n)*([\w\x80-\xff]*)").match
 _SAYINGS = re.compile(
-    rb"""\#[^\n]*+|\"\"\"(?:[^"\\]++|\\.|"(?!""))*+\"\"\"|'''(?:[^'\\]++|\\.|'(?!''))*+'''
-    |"(?:[^"\\\n]++|\\.)*+"|'(?:[^'\\\n]++|\\.)*+'""",
-    re.DOTALL | re.VERBOSE,
+    b"|".join(
+        [
+            rb"#[^\n]*+",
+            *(mark + rest for mark, rest in _BEHIND.items()),
+            rb'"(?:[^"\\\n]++|\\.)*+"',
+            rb"'(?:[^'\\\n]++|\\.)*+'",
+        ]
+    ),
+    re.DOTALL,
 ).sub
 _YIELD = re.compile(rb"\byield\b").search
 _OTHERS = re.compile(rb"\b(?:def|lambda|class)\b").search
