@@ -29,7 +29,7 @@ LINE = re.compile(rf"^([ \t]*)(?=[^\s#])({_logical_line(2)})", re.MULTILINE).sea
 _WORD = re.compile(r"\w*").match
 _IMPORT = re.compile(r"import[ \t]+([\w.]+)(?:[ \t]+as[ \t]+(\w+))?\s*\Z").match
 _FROM = re.compile(
-    r"from[ \t]+(\.*)[ \t]*([\w.]*)[ \t]+import[ \t]*(?:\(([\w\s,]*)\)|([\w \t,]+|\*))\s*\Z"
+    r"from[ \t]+(\.*)[ \t]*(?!\.)([\w.]*)[ \t]+import[ \t]*(?:\(([\w\s,]*)\)|([\w \t,]+|\*))\s*\Z"
 ).match
 _STRINGS = re.compile(_STRING).sub
 

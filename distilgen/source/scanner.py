@@ -292,7 +292,7 @@ class _Scanner:
     def _compound(
         self, start: int, at: int, line: int, text: str, word: str, width: int, block: _Block
     ) -> int:
-        if text.rstrip()[-1] != ":" or "__name__" in text:
+        if text.rstrip()[-1] != ":" or "__name__" in text or "\\" in text:
             return self._parse(start, line, width, block)
         place = block.place
         only = place.typing_only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import random
 import sys
@@ -460,8 +461,7 @@ def _differences(path: Path, raw: bytes) -> Iterator[str]:
 def _differences_of_names(whole: Facts, facts: Facts) -> Iterator[str]:
     for name in {*whole.scope, *facts.scope}:
         old, new = (_bound(name, item.scope.get(name, ())) for item in (whole, facts))
-        long = any(quotes in text for text in old for quotes in _LONG)
-        if old != new and not (long and len(old) == len(new)):
+        if old != new:
             yield f"{name}: {old} is not {new}"
     for field in ("stars", "exported", "exported_too", "is_script"):
         if getattr(whole, field) != getattr(facts, field):
@@ -494,14 +494,39 @@ def _said(function: Function) -> tuple[object, ...]:
     first = function.parameters[0] if function.parameters else None
     receiver = first.name if first and first.kind in ("plain", "positional_only") else ""
     lean = function._replace(parameters=(), docstring=None, empty=False)
+    decorators = tuple(_meant(item, strings=False) for item in function.decorators)
     return (
-        lean._replace(returns=" ".join((function.returns or "").split())),
+        lean._replace(returns=_meant(function.returns or ""), decorators=decorators),
         bool(function.classes) and private,
         receiver if function.classes else "",
     )
 
 
-_LONG = ('"""', "'''", "\\'\\'\\'")
+def _meant(expression: str, *, strings: bool = True) -> str:
+    """What an expression says. strings: what its short strings hold, too; an outline leaves the
+    long ones out.
+    """
+    text = f"({expression}\n)"
+    try:
+        tree = ast.parse(text, mode="eval")
+    except SyntaxError:
+        return expression
+    return ast.dump(_Shortened(text, strings).visit(tree))
+
+
+class _Shortened(ast.NodeTransformer):
+    def __init__(self, text: str, strings: bool) -> None:
+        self.text, self.strings = text, strings
+
+    def _string(self, node: ast.Constant | ast.JoinedStr) -> ast.expr:
+        if isinstance(node, ast.Constant) and not isinstance(node.value, str | bytes):
+            return node
+        spelled = ast.get_source_segment(self.text, node) or ""
+        long = any(quotes in spelled for quotes in ('"' * 3, "'" * 3))
+        empty = not (node.value if isinstance(node, ast.Constant) else node.values)
+        return ast.Constant("") if long or empty or not self.strings else node
+
+    visit_Constant = visit_JoinedStr = _string  # noqa: N815
 
 
 def _bound(name: str, bindings: tuple[Binding, ...]) -> list[str]:
@@ -511,15 +536,16 @@ def _bound(name: str, bindings: tuple[Binding, ...]) -> list[str]:
         defined = item.defined
         if item.kind == "function" and item.conditional and name != "__getattr__":
             continue
+        inner: object = None
+        lean = item._replace(expression=None)
         if defined:
             scope = {
                 key: _bound(key, tuple(part for part in found if part.kind != "function"))
                 for key, found in defined.scope.items()
             }
-            inner = str({key: found for key, found in scope.items() if found})
-            kept.append(f"{item._replace(defined=defined._replace(scope={}))} {inner}")
-        else:
-            kept.append(str(item))
+            inner = {key: found for key, found in scope.items() if found}
+            lean = lean._replace(defined=defined._replace(scope={}))
+        kept.append(f"{lean} {_meant(item.expression or '')} {inner}")
     return kept
 
 
