@@ -216,6 +216,13 @@ def _to_dedent(width: int) -> Callable[[bytes, int], re.Match[bytes] | None]:
     return re.compile(rb"\n[ \t]{0,%d}[^ \t\n#)\\\]}:,=|]" % width).search
 
 
+def _closed(raw: bytes, start: int, colon: int) -> int:
+    """The colon, if it is not one between the brackets of a header. Raises NotOutlinedError."""
+    if raw.count(b"(", start, colon) != raw.count(b")", start, colon):
+        raise NotOutlinedError("a colon ends a line of its parameters")
+    return colon
+
+
 def _without_bodies(raw: bytes, plain: frozenset[bytes] | None) -> Outline:
     pieces: list[bytes] = []
     position = kept = 0
@@ -229,7 +236,7 @@ def _without_bodies(raw: bytes, plain: frozenset[bytes] | None) -> Outline:
         if header is None:
             has_hits = has_hits or raw.find(b"->", position) >= 0
             break
-        body, colon = header.end(), header.start()
+        body, colon = header.end(), _closed(raw, position, header.start())
         dedent = _to_dedent(width)(raw, raw.find(b"\n", position))
         end = dedent.start() + 1 if dedent else len(raw)
         stop = min(colon, end)  # an arrow behind it stands in a comment

@@ -214,7 +214,7 @@ class _Scanner:
         return at
 
     def _class(self, start: int, at: int, line: int, text: str, width: int, block: _Block) -> int:
-        found = _CLASS(text)
+        found = _CLASS(text) if "\\" not in text else None
         bases = bases_in(found[2] or "") if found else None
         if found is None or bases is None:
             return self._parse(start, line, width, block)
@@ -307,6 +307,8 @@ class _Scanner:
         found = _ASSIGNED(text)
         place = block.place
         if found is None:
+            if text.count(" = ") > 1:
+                return False  # the last of several targets may be a name
             return (_SAID if "=" not in text else _ELSEWHERE)(text) is not None
         name, rest = found[1], text[found.end() :]
         if found[2] == ":":
