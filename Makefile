@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench truth clean
+.PHONY: demo test check bench truth fuzz corpus behaviour clean
 
 demo: $(READY)  ## the loop on examples/, offline
 	$(BIN)/python examples/demo.py
@@ -17,11 +17,23 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(READY)  ## what it costs: each program prints its table; scan needs the package registry
-	for program in record instrument scan; do $(BIN)/python benchmarks/$$program.py || exit 1; done
+bench: $(READY)  ## what it costs: each program prints its table; scan and rewrite need the registry
+	for program in record scan rewrite; do $(BIN)/python benchmarks/$$program.py || exit 1; done
 
 truth: $(READY)  ## what is found, beside the running program; needs the registry and half an hour
 	$(BIN)/python benchmarks/truth.py
+
+fuzz: $(READY)  ## 10,000 random modules there and back, random calls, outlines of 6,000 broken files
+	FUZZ=10000 $(BIN)/python -m pytest -s tests/rewrite/test_fuzz.py
+	FUZZ=1000 $(BIN)/python -m pytest -s tests/rewrite/test_given.py
+	FUZZ=10000 $(BIN)/python -m pytest -n auto tests/source/test_outline.py -k mistakes
+
+corpus: $(READY)  ## every function of 25,000 published files there and back; needs the registry
+	$(BIN)/python benchmarks/corpus.py
+	$(BIN)/python benchmarks/corpus.py --every
+
+behaviour: $(READY)  ## packages pass their own tests when they are instrumented; needs the registry
+	$(BIN)/python benchmarks/behaviour.py
 
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
