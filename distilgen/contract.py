@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 RESULT_KEY = "result"
@@ -47,6 +47,8 @@ class Contract:
     inputs: JSON schema of the arguments as one object, in signature order, without `self` and
         `cls`; a parameter whose type has no schema says so in its `$comment`.
     wraps_result: the answer is no JSON object and travels as `{"result": answer}`.
+    sources: digests of the project's statements that the schemas were made of, by `module:name`;
+        where a type cannot be evaluated, they tell whether it is the same.
     model, base_url: who answers when the function is dispatched; base_url None is the client's own.
     """
 
@@ -57,6 +59,7 @@ class Contract:
     tool: Mapping[str, Any]
     inputs: Mapping[str, Any]
     wraps_result: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
     model: str | None = None
     base_url: str | None = None
 

@@ -46,8 +46,22 @@ class SourceError(DistilgenError):
         super().__init__(f"{where}: {function}: {message}" if function else f"{where}: {message}")
 
 
+class RunError(DistilgenError):
+    """A command that writes cannot start: another is at work in the project, or what an interrupted
+    one left cannot be understood.
+    """
+
+
 class SchemaError(DistilgenError):
     """Pydantic gave no schema for a return type, or the type could not be evaluated."""
+
+
+class MissingPackageError(SchemaError):
+    """A type needs a package that the project's interpreter does not have."""
+
+    def __init__(self, message: str, package: str) -> None:
+        super().__init__(message)
+        self.package = package
 
 
 class NoSchemaError(SchemaError):

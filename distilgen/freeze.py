@@ -25,16 +25,70 @@ def freeze(
     evaluated: Mapping[str, Evaluated],
     prompt: Prompt,
     resolver: Resolver,
+    sources: Mapping[str, str] | None = None,
 ) -> Contract:
     """The contract of a candidate.
 
     schema: the JSON schema of its answer, as Pydantic gives it. evaluated: those of its arguments.
-    Raises ConfigError when the prompt template names what is not there.
+    sources: digests of the statements that these were made of. Raises ConfigError when the prompt
+    template names what is not there.
     """
     tool, wraps = tool_of(function.function.name, schema)
-    docstring = _docstring(function)
-    said = described(docstring)
+    said = described(_docstring(function))
     inputs = inputs_of(function, evaluated, said.parameters)
+    system, user = _texts(function, schema, tool, inputs, prompt, resolver)
+    return _sealed(
+        Contract(
+            function=function.name,
+            fingerprint="",
+            system_prompt=system,
+            user_message=user,
+            tool=tool,
+            inputs=inputs,
+            wraps_result=wraps,
+            sources=sources or {},
+        )
+    )
+
+
+def refreeze(
+    function: Surveyed,
+    frozen: Contract,
+    prompt: Prompt,
+    resolver: Resolver,
+    sources: Mapping[str, str],
+) -> Contract:
+    """The contract as it would be with the schemas that are frozen: name, prompt and parameters are
+    those that the code has now. Evaluates nothing. Raises ConfigError as `freeze`.
+    """
+    known = frozen.inputs["properties"]
+    inputs = {**frozen.inputs, "properties": {n: known.get(n, {}) for n in function.arguments}}
+    schema = {"title": frozen.tool["name"], **frozen.tool["parameters"]}
+    system, user = _texts(function, schema, frozen.tool, inputs, prompt, resolver)
+    fresh = {
+        "function": function.name,
+        "system_prompt": system,
+        "user_message": user,
+        "inputs": inputs,
+        "sources": sources,
+    }
+    return _sealed(Contract(**{**vars(frozen), **fresh}))
+
+
+def _sealed(draft: Contract) -> Contract:
+    return Contract(**{**vars(draft), "fingerprint": draft.digest()})
+
+
+def _texts(
+    function: Surveyed,
+    schema: Mapping[str, Any],
+    tool: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    prompt: Prompt,
+    resolver: Resolver,
+) -> tuple[str, str]:
+    """(system prompt, user message)."""
+    docstring = _docstring(function)
     values = {
         "name": function.function.name,
         "function": function.name,
@@ -42,23 +96,13 @@ def freeze(
         "bare_signature": signature(function, bare),
         "qualified_signature": signature(function, qualifier(function, resolver)),
         "docstring": docstring,
-        "returns": said.returns,
+        "returns": described(docstring).returns,
         "parameters": _parameters(inputs, docstring),
         "inputs": inputs,
         "tool": tool["name"],
         "schema": schema,
     }
-    system, user = prompt.texts(values)
-    draft = Contract(
-        function=function.name,
-        fingerprint="",
-        system_prompt=system,
-        user_message=user,
-        tool=tool,
-        inputs=inputs,
-        wraps_result=wraps,
-    )
-    return Contract(**{**vars(draft), "fingerprint": draft.digest()})
+    return prompt.texts(values)
 
 
 def _docstring(function: Surveyed) -> str:

@@ -1,17 +1,31 @@
-"""`distilgen.lock`, committed: which model was trained for which contract, on which dataset."""
+"""`distilgen.lock`, committed: what stands in the place of which function, and which model was
+trained for which contract, on which dataset.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distilgen.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 FILE = "distilgen.lock"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that is rewritten. contract: the fingerprint of its frozen contract. model: who
+    answers in its place, where it is dispatched.
+    """
+
+    contract: str
+    state: Literal["recorded", "dispatched"]
+    model: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,22 +42,78 @@ class Model:
     agreement: float | None = None
 
 
-def read(project: Path) -> dict[str, Model]:
-    """The models by name; none where there is no lock. Raises ConfigError when it is not ours."""
+class Outcome(Protocol):
+    """What became of a module: what its functions are, and which ones it has no more."""
+
+    @property
+    def states(self) -> Mapping[str, Function]: ...
+
+    @property
+    def gone(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What the file holds: functions by `module:qualname`, models by name."""
+
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
+
+    def after(self, outcomes: Iterable[Outcome]) -> Lock:
+        """The lock when it says of some modules what they are now. A function that has gone from
+        one of them to another is that one's.
+        """
+        functions = dict(self.functions)
+        outcomes = list(outcomes)
+        for name in (name for outcome in outcomes for name in outcome.gone):
+            functions.pop(name, None)
+        for outcome in outcomes:
+            functions.update(outcome.states)
+        return Lock(functions, self.models)
+
+    def says(self, outcome: Outcome) -> bool:
+        """Does it say of a module what that is now?"""
+        known = all(self.functions.get(name) == state for name, state in outcome.states.items())
+        return known and not any(name in self.functions for name in outcome.gone)
+
+    def with_model(self, name: str, model: Model) -> Lock:
+        """The lock with a model, which takes the place of what was known of it."""
+        return Lock(self.functions, {**self.models, name: model})
+
+    def render(self) -> bytes | None:
+        """The file's bytes, an entry a line, which is what merges well; None for no file."""
+        if not (self.functions or self.models):
+            return None
+        parts = (_part("functions", self.functions), _part("models", self.models))
+        return "{{\n{},\n{}\n}}\n".format(*parts).encode()
+
+
+def read(project: Path) -> Lock:
+    """The project's lock; an empty one where there is no file. Raises ConfigError when it is not
+    ours, or holds a merge conflict.
+    """
     path = project / FILE
     if not path.exists():
-        return {}
+        return Lock()
+    text = ""
     try:
-        content = json.loads(path.read_text("utf-8"))
-        return {name: Model(**entry) for name, entry in content["models"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        message = f"{path}: cannot be read ({error}); settle its merge conflict, or take it back"
-        raise ConfigError(f"{message} from version control") from error
+        text = path.read_text("utf-8")
+        content = json.loads(text)
+        functions, models = content.get("functions", {}), content.get("models", {})
+        return Lock(
+            {name: Function(**entry) for name, entry in functions.items()},
+            {name: Model(**entry) for name, entry in models.items()},
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+                message = f"{path}:{number}: holds a merge conflict; keep the entries of both sides"
+                raise ConfigError(f"{message}, one for each name") from error
+        message = f"{path}: cannot be read ({error}); take it back from version control"
+        raise ConfigError(message) from error
 
 
-def write(project: Path, models: dict[str, Model]) -> None:
-    """Replace the lock."""
-    from distilgen.rewrite.journal import replace_file  # noqa: PLC0415 - readers need none of it
-
-    content = {"models": {name: asdict(model) for name, model in sorted(models.items())}}
-    replace_file(project / FILE, (json.dumps(content, indent=2) + "\n").encode())
+def _part(name: str, entries: Mapping[str, Any]) -> str:
+    rows = [f"    {json.dumps(key)}: {json.dumps(asdict(entries[key]))}" for key in sorted(entries)]
+    inside = ",\n".join(rows)
+    return f'  "{name}": {{\n{inside}\n  }}' if rows else f'  "{name}": {{}}'

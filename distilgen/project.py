@@ -16,14 +16,16 @@ from distilgen.source import environment, modules
 from distilgen.source.cache import Cache
 from distilgen.source.overview import Scan
 from distilgen.source.view import View
-from distilgen.source.walk import SIDECAR, walk
+from distilgen.source.walk import SIDECAR, module_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from distilgen.contract import Contract
+    from distilgen.rewrite.elsewhere import Elsewhere
     from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
+    from distilgen.source.origins import Origins, Sources
     from distilgen.source.resolve import Resolver
     from distilgen.source.rows import Overview
     from distilgen.source.schema import SchemaWorker
@@ -99,6 +101,13 @@ class Project:
         return Resolver(Index(self.roots, self._packages))
 
     @cached_property
+    def origins(self) -> Origins:
+        """Tells which statements of the project a type depends on."""
+        from distilgen.source.origins import Origins  # noqa: PLC0415
+
+        return Origins(self.roots)
+
+    @cached_property
     def _packages(self) -> tuple[Path, ...]:
         return environment.packages_of(self.python, self.root / _CACHE)
 
@@ -125,9 +134,13 @@ class Project:
                     "or name that with --project"
                 )
             if SIDECAR.fullmatch(absolute.name):
-                absolute = absolute.with_name(f"{absolute.stem[1 : -len('_distil')]}.py")
+                absolute = module_of(absolute)
             found.append(absolute)
         return found
+
+    def files(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """Every source file at or below the paths."""
+        return (Path(item.path) for item in self._walk(paths))
 
     def sources(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[SourceFile]:
         """Every source file at or below the paths that can be read; the others are told.
@@ -206,7 +219,42 @@ class Project:
         if self._worker is None:
             self._worker = SchemaWorker(self.roots, self.root, self.python)
         schema, inputs = self._worker.schema_of(function), self._worker.inputs_of(function)
-        return freeze(function, schema, inputs, self.template, self.resolver)
+        evaluated = [name for name, found in inputs.items() if not found.reason]
+        sources = self._sources(function, evaluated).digests
+        return freeze(function, schema, inputs, self.template, self.resolver, sources)
+
+    def refreeze(self, function: Surveyed, frozen: Contract) -> tuple[Contract, frozenset[str]]:
+        """(its contract with the schemas that are frozen, and what these depend on as it is now;
+        packages that they need and the project's interpreter does not have). Evaluates nothing.
+        """
+        from distilgen.freeze import refreeze  # noqa: PLC0415
+
+        known = frozen.inputs["properties"]
+        evaluated = [n for n in function.arguments if "$comment" not in known.get(n, {})]
+        sources = self._sources(function, evaluated)
+        index = self.resolver.index
+        absent = frozenset(name for name in sources.packages if not index.place("", name))
+        return refreeze(function, frozen, self.template, self.resolver, sources.digests), absent
+
+    def _sources(self, function: Surveyed, arguments: Iterable[str]) -> Sources:
+        """What the types of a function's answer and of some arguments depend on."""
+        from distilgen.source.schema import annotations_of  # noqa: PLC0415
+
+        annotations = dict(annotations_of(function))
+        return self.origins.of(
+            function.facts.name,
+            function.facts.path,
+            [function.answer, *(annotations[name] for name in arguments if name in annotations)],
+            function.function.classes,
+        )
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """Tells which names of a module other files of the project may use: all of its files."""
+        from distilgen.rewrite.elsewhere import Elsewhere  # noqa: PLC0415
+
+        found = walk([self.root], wanted=lambda _: True, missing=lambda _: None)
+        return Elsewhere(self.root, [Path(item.path) for item in found])
 
     def frozen(self) -> Iterator[Contract]:
         """The contracts of all sidecars of the project. Sidecars that cannot be read are told."""

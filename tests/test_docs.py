@@ -11,6 +11,7 @@ import pytest
 
 from distilgen.cli import _COMMANDS, cli
 from distilgen.config import Config, DispatchConfig
+from distilgen.rewrite.finding import KINDS
 from distilgen.runtime.settings import RECORDS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,3 +81,8 @@ def test_nothing_names_a_machine() -> None:
     files = [p for name in ("README.md", "CHANGELOG.md", "Makefile") for p in [ROOT / name]]
     files += [*(ROOT / "docs").glob("*.md"), *(ROOT / "distilgen").rglob("*.py")]
     assert [p.name for p in files if wrong.search(p.read_text("utf-8"))] == []
+
+
+def test_every_kind_of_finding_has_a_row() -> None:
+    rows = re.findall(r'^\| <a id="([a-z-]+)"></a>`([a-z-]+)` \|', COMMANDS, re.MULTILINE)
+    assert rows == [(name, name) for name in KINDS]

@@ -135,9 +135,9 @@ def test_instrumented_client_works_records_and_is_restored(project: Path) -> Non
     assert records[0]["arguments"]["model"] == "small"
     assert records[2]["result"]["data"][0]["embedding"] == [0.5, -1.0]
 
-    shutil.rmtree(project / ".distilgen")
     ran = _distilgen(project, "restore", "openai")
     assert ran.returncode == 0, ran.stderr[-3000:]
+    shutil.rmtree(project / ".distilgen")
     assert _files(project) == before
 
 

@@ -62,8 +62,8 @@ def command(
             said = report.counted(len(problems), "call")
             click.echo(f"{said} without an answer, the first: {problems[0]}", err=True)
         current.failed = bool(found.unasked)
-        models = lock.read(root)
-        if model in models and split == "test" and not found.unasked:
-            models[model] = replace(models[model], agreement=found.share)
-            lock.write(root, models)
+        known = lock.read(root).models.get(model)
+        if known and split == "test" and not found.unasked:
+            with report.writing(current) as work:
+                work.keep_model(model, replace(known, agreement=found.share))
         return current.code()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from distilgen.cli import options, report
 from distilgen.cli.selection import Selection
-from distilgen.rewrite import module as modules
+from distilgen.rewrite import steps
 from distilgen.runtime.settings import RECORDS
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ def command(
     contracts in a generated file beside each module. Run it again after a change: it brings the
     contracts up to date. `distilgen restore` takes it all back.
     """
-    with options.session(folder, python) as current:
-        selection = Selection(current, paths, only)
-        planned = selection.plans(modules.instrument)
+    with options.session(folder, python) as current, report.run(current, mode) as work:
+        selection = Selection(current, paths, only, mode)
+        planned = selection.plans(partial(steps.instrument, refused=current.tell))
         code = report.finish(
             current,
             planned,
+            work,
             mode,
             verb="instrumented",
             skipped=selection.skipped,

@@ -31,7 +31,8 @@ python = click.option(
     metavar="PATH",
     help="The project's interpreter, for its packages; default: the active one.",
 )
-paths = click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Name what is left alone, and why.")
 optional_paths = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 only = click.option(
     "--only",
@@ -93,11 +94,13 @@ def session(folder: Path, python: str | None = None) -> Iterator[Session]:
 
 
 class Mode(NamedTuple):
-    """Whether a command writes, or how it shows what it would do."""
+    """Whether a command writes, or how it shows what it would do, and how much it says."""
 
     diff: bool
     check: bool
     dry_run: bool
+    quiet: bool
+    verbose: bool
 
     @property
     def writes(self) -> bool:
@@ -105,16 +108,32 @@ class Mode(NamedTuple):
         return not (self.diff or self.check or self.dry_run)
 
 
+_everything = click.option(
+    "--all", "everything", is_flag=True, help="The whole project, in the place of PATHS."
+)
+
+
 def rewriting(function: Callable[..., int]) -> Callable[..., int]:
-    """The arguments and options of the commands that rewrite source: `paths`, `only`, `mode`,
-    `folder`.
+    """The arguments and options of the commands that rewrite source: `paths` (none for the whole
+    project), `only`, `mode`, `folder`.
     """
 
     @functools.wraps(function)
-    def command(*, diff: bool, check: bool, dry_run: bool, **options: Any) -> int:
-        return function(mode=Mode(diff, check, dry_run), **options)
+    def command(*, paths: tuple[Path, ...], everything: bool, **options: Any) -> int:
+        mode = Mode(*(options.pop(name) for name in Mode._fields))
+        if bool(paths) is everything:
+            raise UsageError(
+                "which files? Name files or folders, or the whole project by --all"
+                if everything is False
+                else "--all is the whole project: name no PATHS with it"
+            )
+        if mode.quiet and mode.verbose:
+            raise UsageError("--quiet or --verbose, not both")
+        return function(paths=paths, mode=mode, **options)
 
-    for decorate in reversed((paths, only, diff, check, dry_run, project)):
+    for decorate in reversed(
+        (optional_paths, _everything, only, diff, check, dry_run, quiet, verbose, project)
+    ):
         command = decorate(command)
     return command
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from distilgen.errors import CLEAN, FINDINGS, SourceError
+from distilgen import lock
+from distilgen.errors import CLEAN, FINDINGS
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from distilgen.cli.options import Mode, Session
+    from distilgen.cli.selection import Skipped
     from distilgen.rewrite.module import Change, Planned
+    from distilgen.rewrite.run import Run
 
+Item = TypeVar("Item")
+
+_PATIENCE_S, _EVERY_S = 1.0, 0.1
 _GAP = "   "
 _NARROWEST = 20
 _COLOURS = {b"+": b"\x1b[32m", b"-": b"\x1b[31m", b"@": b"\x1b[36m"}  # green, red, cyan
@@ -54,40 +61,98 @@ def _folded(text: str, width: int) -> list[str]:
     return [text[start : start + width] for start in range(0, len(text), width)]
 
 
+def progress(files: Iterable[Item], mode: Mode) -> Iterator[Item]:
+    """The files, counted on a terminal while they are read, when that takes its time."""
+    import time  # noqa: PLC0415 - a scan with nothing to do is quick
+
+    if mode.quiet or not sys.stderr.isatty():
+        yield from files
+        return
+    said = time.monotonic() + _PATIENCE_S
+    shown = False
+    for count, item in enumerate(files, 1):
+        if time.monotonic() >= said:
+            click.echo(f"\r{counted(count, 'file')} read", nl=False, err=True)
+            said, shown = time.monotonic() + _EVERY_S, True
+        yield item
+    if shown:
+        click.echo("\r\x1b[K", nl=False, err=True)
+
+
+@contextmanager
+def run(current: Session, mode: Mode) -> Iterator[Run | None]:
+    """What a rewriting command writes with, from before it reads the first file; None where it only
+    shows. Raises RunError.
+    """
+    if not mode.writes:
+        yield None
+        return
+    with writing(current) as found:
+        yield found
+
+
+@contextmanager
+def writing(current: Session) -> Iterator[Run]:
+    """A run of the command, when its turn has come. Raises RunError."""
+    from distilgen.rewrite.run import opened  # noqa: PLC0415 - reading commands write nothing
+
+    def say(message: str) -> None:
+        click.echo(message, err=True)
+
+    command = click.get_current_context().info_name or ""
+    with opened(current.project.root, command, say, current.tell) as found:
+        yield found
+
+
 def finish(
     current: Session,
     planned: Sequence[Planned],
+    work: Run | None,
     mode: Mode,
     *,
     verb: str,
-    skipped: Counter[str],
+    skipped: Sequence[Skipped] = (),
 ) -> int:
     """Show or make the changes, and say what came of it. Returns the exit code."""
-    functions = changed_files = 0
-    for plan in planned:
-        if not plan.changes:
-            continue
+    functions = changed_files = pruned = 0
+    root = current.project.root
+    old = lock.read(root)
+    would = "" if work else "would be "
+    done = work.write(planned, current.tell) if work else planned
+    for plan in done:
         if mode.diff:
             for change in plan.changes:
                 show_diff(current, change)
-        if mode.writes:
-            from distilgen.rewrite import journal  # noqa: PLC0415 - reading commands write nothing
-
-            try:
-                journal.write(current.project.root, plan.changes)
-            except SourceError as error:
-                current.tell(error)
-                continue
         functions += len(plan.functions)
         changed_files += len(plan.changes)
-        if not mode.diff:
+        pruned += len(plan.pruned)
+        if not (mode.diff or mode.quiet):
             # Where no function changes, a generated file does: an older version laid it out.
             files = [f"file {current.project.relative(change.path)}" for change in plan.changes]
             for name in plan.functions or files:
-                click.echo(f"{'' if mode.writes else 'would be '}{verb}: {name}")
-    said = f"{counted(functions, 'function')} {'' if mode.writes else 'would be '}{verb}"
-    notes = [f"{count} skipped ({reason})" for reason, count in skipped.most_common()]
-    click.echo("; ".join([said, *notes, counted(changed_files, "file")]), err=True)
+                click.echo(f"{would}{verb}: {name}")
+    new = old.after(done)
+    if new != old:
+        path = root / lock.FILE
+        if mode.diff:
+            from distilgen.rewrite.module import Change  # noqa: PLC0415 - as above
+
+            before = path.read_bytes() if path.exists() else None
+            show_diff(current, Change(path, before, new.render()))
+        elif not (changed_files or mode.quiet):
+            click.echo(f"{would}{verb}: file {lock.FILE}")
+        changed_files += 1
+    for note in (note for plan in done for note in plan.notes):
+        click.echo(note, err=True)
+    if mode.verbose:
+        for item in skipped:
+            click.echo(f"{item.where}: {item.name}: skipped: {item.reason}", err=True)
+    if not mode.quiet:
+        said = [f"{counted(functions, 'function')} {would}{verb}"]
+        said += [f"{counted(pruned, 'import')} {would}pruned"] if pruned else []
+        reasons = Counter(item.reason for item in skipped).most_common()
+        said += [f"{count} skipped ({reason})" for reason, count in reasons]
+        click.echo("; ".join([*said, counted(changed_files, "file")]), err=True)
     return current.code(FINDINGS if mode.check and changed_files else CLEAN)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen import lock
-from distilgen.cli import options
+from distilgen.cli import options, report
 from distilgen.errors import TrainingError
 from distilgen.rewrite import journal
 from distilgen.training.openai import OpenAIProvider
@@ -59,11 +59,11 @@ def command(
         if no_follow:
             return current.code()
         job = _followed(provider, job)
-        models = lock.read(root)
-        models[job.model or ""] = lock.Model(
+        model = lock.Model(
             contract.function, contract.fingerprint, provider.name, dataset.digest, job.id
         )
-        lock.write(root, models)
+        with report.writing(current) as work:
+            work.keep_model(job.model or "", model)
         click.echo(f"{contract.function}: {job.model}")
         click.echo(f"next: distilgen evaluate {contract.function} --model {job.model}", err=True)
         return current.code()

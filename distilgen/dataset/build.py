@@ -12,7 +12,7 @@ from distilgen.contract import canonical_json
 from distilgen.dataset.formats import FORMATS
 from distilgen.dataset.records import Malformed, Record, read
 from distilgen.errors import RecordError
-from distilgen.rewrite.journal import replace_file
+from distilgen.rewrite.replace import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,125 +2,227 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import ast
+from collections import Counter
+from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from distilgen.errors import NoSchemaError, SchemaError
-from distilgen.rewrite import marks
+from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError
+from distilgen.rewrite import marks, originals
+from distilgen.rewrite.finding import Finding, checkout, command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from distilgen.contract import Contract
     from distilgen.rewrite.module import Module
     from distilgen.source.functions import Surveyed
 
+_SHOWN = 3
+"""Names that a message lists."""
 
-@dataclass(frozen=True)
-class Finding:
-    """One drift. command: what mends it."""
 
-    path: Path
-    line: int
-    function: str
-    message: str
-    command: str
+@dataclass
+class Code:
+    """How a contract is held against the code.
+
+    freeze: the contract of a candidate as the code has it now. refreeze: the same with the schemas
+    that are frozen, and the packages that these need and are not here; evaluates nothing.
+    by_source: for contracts of which only the source could be compared, how many, by the reason.
+    """
+
+    freeze: Callable[[Surveyed], Contract]
+    refreeze: Callable[[Surveyed, Contract], tuple[Contract, frozenset[str]]]
+    by_source: Counter[str] = field(default_factory=Counter)
 
 
 def findings(
     module: Module,
     functions: Sequence[Surveyed],
-    freeze: Callable[[Surveyed], Contract],
+    code: Code,
     trained: Mapping[str, str],
     *,
     new: bool = False,
 ) -> Iterator[Finding]:
     """What is wrong with a module that distilgen has rewritten.
 
-    freeze: the contract of a candidate as the code has it now. trained: for each known model, the
-    fingerprint of the contract that it was trained for. new: report candidates that are plain.
+    trained: for each known model, the fingerprint of the contract that it was trained for. new:
+    report candidates that are plain.
     """
     by_line = {item.function.line: item for item in functions}
-    sidecar = marks.sidecar_path(module.path)
+    unbound = {function.lineno for _, function, _ in _unbound(module)}
     live = set()
     for mark in module.found.functions:
         live.add(mark.contract)
-        line = mark.function.lineno
         frozen = module.contracts.get(mark.contract)
         if frozen is None:
-            message = f"has no contract in {sidecar.name}"
-            command = "dispatch --model" if mark.state == "dispatched" else "instrument"
-            yield Finding(module.path, line, mark.qualname, message, f"distilgen {command}")
+            yield _without_contract(module, mark)
             continue
-        yield from _of_contract(module, mark, frozen, by_line.get(line), freeze)
+        yield from _of_contract(module, mark, frozen, by_line.get(mark.function.lineno), code)
         if mark.state == "dispatched":
             yield from _of_stub(module, mark, frozen, trained)
+    yield from _of_imports(module)
     for name, contract in module.contracts.items():
         if name not in live:
             qualname = contract.function.rpartition(":")[2]
-            again = next((f.function.line for f in functions if f.function.qualname == qualname), 0)
-            message = (
-                "lost its decorator" if again else f"is gone, but {sidecar.name} has its contract"
-            )
-            yield Finding(module.path, again or 1, qualname, message, "distilgen instrument")
+            lines = [item.function.line for item in functions if item.function.qualname == qualname]
+            if unbound.isdisjoint(lines):
+                yield _without_mark(module, contract, lines[0] if lines else 0)
     if new:
         for item in functions:
-            fresh = item.is_candidate and not module.found.at(item.function.line)
-            if fresh and _has_schema(item, freeze):
+            line, qualname = item.function.line, item.function.qualname
+            fresh = item.is_candidate and not module.found.at(line) and line not in unbound
+            if fresh and _has_schema(item, code):
                 message = f"is new: it returns {item.answer}, and nothing records it"
-                line, qualname = item.function.line, item.function.qualname
-                yield Finding(module.path, line, qualname, message, "distilgen instrument")
+                mend = command("instrument", module.project, module.path, qualname)
+                yield Finding("new-candidate", module.path, line, qualname, message, mend)
 
 
-def _has_schema(surveyed: Surveyed, freeze: Callable[[Surveyed], Contract]) -> bool:
-    """Could the function be instrumented?"""
+def _has_schema(surveyed: Surveyed, code: Code) -> bool:
+    """Could the function be instrumented? Where its packages are not here, it may."""
     try:
-        freeze(surveyed)
+        code.freeze(surveyed)
+    except MissingPackageError:
+        return True
     except SchemaError:
         return False
     return True
 
 
-def _of_contract(
-    module: Module,
-    mark: marks.Mark,
-    frozen: Contract,
-    surveyed: Surveyed | None,
-    freeze: Callable[[Surveyed], Contract],
-) -> Iterator[Finding]:
-    line, qualname, path = mark.function.lineno, mark.qualname, module.path
-    dispatched = mark.state == "dispatched"
+def _without_contract(module: Module, mark: marks.Mark) -> Finding:
+    sidecar = marks.sidecar_path(module.path)
     mend = (
-        "distilgen restore, then instrument, train and dispatch again"
-        if dispatched
-        else "distilgen instrument"
+        checkout(module.project, sidecar)
+        if mark.state == "dispatched"
+        else command("instrument", module.project, module.path)
     )
+    message = f"has no contract in {sidecar.name}"
+    line = mark.function.lineno
+    return Finding("contract-missing", module.path, line, mark.qualname, message, mend)
+
+
+def _without_mark(module: Module, contract: Contract, line: int) -> Finding:
+    """line: that of the contract's function; 0 where there is none."""
+    verb = "instrument" if line or module.found.functions else "restore"
+    mend = command(verb, module.project, module.path)
+    qualname = contract.function.rpartition(":")[2]
+    if not line:
+        message = f"is gone, but {marks.sidecar_path(module.path).name} has its contract"
+        return Finding("function-gone", module.path, 1, qualname, message, mend)
+    message = "lost its stub" if contract.model else "lost its decorator"
+    return Finding("decorator-lost", module.path, line, qualname, message, mend)
+
+
+def _of_imports(module: Module) -> Iterator[Finding]:
+    """Uses of sidecars that are not imported, or belong to other modules."""
+    sidecar = marks.sidecar_path(module.path)
+    for qualname, function, name in _unbound(module):
+        imported = sidecar.stem if name == sidecar.stem else f"{sidecar.stem} as {name}"
+        package = "from . " if (module.path.parent / "__init__.py").exists() else ""
+        message = f"uses {name}, which nothing imports any more"
+        mend = f"put back the line `{package}import {imported}`"
+        yield Finding("import-lost", module.path, function.lineno, qualname, message, mend)
+    for mark in module.found.strays:
+        whose = mark.imported.sidecar.name if mark.imported.sidecar else mark.imported.name
+        message = f"uses {whose}, the sidecar of another module, as code does that was moved"
+        mend = command("restore", module.project, module.path)
+        mend = f"{mend} && {command('instrument', module.project, module.path)}"
+        line = mark.function.lineno
+        yield Finding("foreign-sidecar", module.path, line, mark.qualname, message, mend)
+
+
+def _unbound(module: Module) -> Iterator[tuple[str, marks.FunctionNode, str]]:
+    """(qualified name, function, name of the sidecar) for decorators and stubs of ours, where the
+    import is gone.
+    """
+    if module.found.imports or not marks.may_be_in(module.source):
+        return
+    for qualname, function in marks.functions(module.source.tree):
+        calls = (
+            n.func for part in function.body for n in ast.walk(part) if isinstance(n, ast.Call)
+        )
+        for node in (*function.decorator_list, *calls):
+            match node:
+                case ast.Attribute(
+                    value=ast.Attribute(value=ast.Name(id=name)),
+                    attr="record" | "dispatch" | "adispatch",
+                ) if name.startswith("_") and name.endswith("_distil"):
+                    yield qualname, function, name
+                    break
+
+
+def _of_contract(
+    module: Module, mark: marks.Mark, frozen: Contract, surveyed: Surveyed | None, code: Code
+) -> Iterator[Finding]:
+    project, path, qualname = module.project, module.path, mark.qualname
+    dispatched = mark.state == "dispatched"
+
+    def finding(kind: str, message: str, mend: str) -> Finding:
+        return Finding(kind, path, mark.function.lineno, qualname, message, mend)
+
+    restore = command("restore", project, path, qualname)
+    refresh = command("instrument", project, path)
     if frozen.digest() != frozen.fingerprint:
-        message = f"its contract in {marks.sidecar_path(path).name} was edited by hand"
-        mend = "take the file back from version control" if dispatched else mend
-        yield Finding(path, line, qualname, message, mend)
+        sidecar = marks.sidecar_path(path)
+        message = f"its contract in {sidecar.name} was edited by hand"
+        mend = checkout(project, sidecar) if dispatched else refresh
+        yield finding("contract-edited", message, mend)
         return
     if surveyed is None or not surveyed.is_candidate:
         reason = surveyed.reason if surveyed else "has no return annotation"
-        yield Finding(
-            path, line, qualname, f"is no candidate any more: {reason}", "distilgen restore"
-        )
+        yield finding("no-candidate", f"is no candidate any more: {reason}", restore)
         return
+    error, changed = None, ""
     try:
-        fresh = freeze(surveyed)
-    except NoSchemaError as error:
-        message = f"is no candidate any more: {error}"
-        yield Finding(path, line, qualname, message, "distilgen restore")
+        changed = _difference(frozen, code.freeze(surveyed), refreshable=not dispatched)
+        if not changed:
+            return
+    except SchemaError as caught:
+        error = caught
+    read, absent = code.refreeze(surveyed, frozen)
+    evaluated = error is None or isinstance(error, NoSchemaError)
+    if evaluated and (not absent or _sources_changed(frozen, read)):
+        if isinstance(error, NoSchemaError):
+            yield finding("no-candidate", f"is no candidate any more: {error}", restore)
+            return
+        mend = f"{restore}, then instrument, train and dispatch it again" if dispatched else refresh
+        yield finding("contract-changed", f"its contract changed: {changed}", mend)
         return
-    except SchemaError as error:
-        yield Finding(
-            path, line, qualname, f"cannot be compared: {error}", "distilgen check --python"
-        )
+    # What evaluation says here depends on what is installed here: only the source can be compared.
+    if frozen.model:
+        refresh = command(f"dispatch --model {quote(frozen.model)}", project, path, qualname)
+    if not frozen.sources:
+        message = f"cannot be compared, as its contract has no `sources`: {error or changed}"
+        yield finding("not-comparable", message, refresh)
         return
-    changed = _difference(frozen, fresh, refreshable=not dispatched)
+    sources = _sources_changed(frozen, read)
+    if sources:
+        why = f": {error}" if error else f", without {', '.join(sorted(absent))}"
+        message = f"{sources} since the contract was frozen, and cannot be evaluated here{why}"
+        yield finding("source-changed", message, refresh)
+        return
+    changed = _difference(frozen, read, refreshable=not dispatched)
     if changed:
-        yield Finding(path, line, qualname, f"its contract changed: {changed}", mend)
+        mend = f"{restore}, then instrument, train and dispatch it again" if dispatched else refresh
+        yield finding("contract-changed", f"its contract changed: {changed}", mend)
+        return
+    missing = sorted(
+        absent | ({error.package} if isinstance(error, MissingPackageError) else set())
+    )
+    reason = f"no module {', '.join(missing)} here" if missing else "its type fails here"
+    code.by_source[reason] += 1
+
+
+def _sources_changed(frozen: Contract, read: Contract) -> str:
+    """Which statements are not what they were, in words; empty when all are."""
+    old, now = frozen.sources, read.sources
+    names = [name for name in now if name in old and old[name] != now[name]]
+    names += [name for name in (*old, *now) if (name in old) != (name in now)]
+    if not names:
+        return ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more} changed"
 
 
 def _of_stub(
@@ -128,16 +230,17 @@ def _of_stub(
 ) -> Iterator[Finding]:
     line, qualname, path = mark.function.lineno, mark.qualname, module.path
     known = trained.get(frozen.model or "")
+    mend = command("dispatch --model NAME", module.project, path, qualname)
     if frozen.model is None:
-        yield Finding(
-            path, line, qualname, "is a stub without a model", "distilgen dispatch --model"
-        )
+        yield Finding("model-missing", path, line, qualname, "is a stub without a model", mend)
     elif known is not None and known != frozen.fingerprint:
         message = f"its model {frozen.model} was trained for another contract, {known[:12]}"
-        yield Finding(path, line, qualname, message, "distilgen dispatch --model")
+        yield Finding("foreign-model", path, line, qualname, message, mend)
     if mark.contract not in module.bodies:
+        kept = originals.path_for(module.project, path)
         message = "its body is not under .distilgen/originals"
-        yield Finding(path, line, qualname, message, "take it back from version control")
+        mend = checkout(module.project, kept)
+        yield Finding("body-missing", path, line, qualname, message, mend)
 
 
 def _difference(frozen: Contract, fresh: Contract, *, refreshable: bool) -> str:

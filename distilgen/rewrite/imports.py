@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import unicodedata
+from dataclasses import dataclass
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from distilgen.rewrite import marks
-from distilgen.rewrite.splice import Edit, last_line
+from distilgen.rewrite.head import Head, ImportNode, member_key
+from distilgen.rewrite.splice import Edit, span, splice
+from distilgen.source import files
+from distilgen.source.facts import Import
 from distilgen.source.walk import sidecar_name
 
 if TYPE_CHECKING:
@@ -15,138 +21,162 @@ if TYPE_CHECKING:
     from distilgen.source.files import SourceFile
 
 
-_NAMING = ("id", "arg", "name", "asname", "attr")
-"""Attributes of nodes that hold a name."""
+_ALIAS = "_distil"
 
 
-def free_alias(tree: ast.Module, wanted: str) -> str:
-    """A name for the sidecar that the module does not use, and that classes do not mangle."""
-    used = {getattr(node, key, None) for node in ast.walk(tree) for key in _NAMING}
-    name = "_" + wanted.lstrip("_")
-    number = 1
-    while name in used:
-        number += 1
-        name = f"_{wanted.lstrip('_')}_{number}"
-    return name
+def free_alias(text: str) -> str:
+    """A name for the sidecar that a module does not use, and that classes do not mangle."""
+    used = words(text)
+    names = chain([_ALIAS], (f"{_ALIAS}_{number}" for number in count(2)))
+    return next(name for name in names if name not in used)
+
+
+def words(text: str) -> set[str]:
+    """Everything in a text that could be a name, as Python reads names."""
+    return set(re.findall(r"\w+", text if text.isascii() else unicodedata.normalize("NFKC", text)))
 
 
 def insertion(source: SourceFile, facts: Facts, alias: str, first_use: int) -> Edit:
-    """The import, behind the first block of imports.
+    """The import of the sidecar, in the module's first block of imports.
 
-    first_use: the line before which it must have run. Where the first block of imports stands
-    behind that line, and where there is none, it goes behind docstring and `__future__` imports.
+    first_use: the line before which it must have run.
     """
-    body = source.tree.body
-    name = sidecar_name(source.path)
-    end = _end_of_imports(body, first_use)
-    if end is not None:
-        at = source.line_start(_line_behind(source, body, end))
-    elif body:
-        at = source.line_start(marks.first_line(body[0]))
-    else:
-        at = 0
-    line = f"{_statement(facts, name)}{'' if alias == name else f' as {alias}'}{source.newline}"
-    return Edit(at, at, line)
+    wanted = of_neighbour(facts, ast.alias(sidecar_name(source.path), alias))
+    return _placed(source, wanted, first_use)
 
 
-def removal(source: SourceFile, node: ast.Import | ast.ImportFrom) -> Edit:
-    """Take the sidecar out of an import statement, and the statement where it imports no more."""
+def _placed(source: SourceFile, wanted: ImportNode, first_use: int) -> Edit:
+    place = Head(source).place(wanted, first_use)
+    at = source.line_start(place.behind + 1)
+    newline = source.newline
+    if (newline, source.text[at - 1 : at]) == ("\n", "\r") or (
+        (newline, source.text[at : at + 1]) == ("\r", "\n")
+    ):
+        newline = "\r\n"  # what is no part of a newline of its own, beside what is half of one
+    before, after = (newline * count for count in place[1:])
+    return Edit(at, at, f"{before}{ast.unparse(wanted)}{newline}{after}")
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A module without the import of its sidecar. rank: how many statements that import nothing are
+    ahead of the first use.
+    """
+
+    source: SourceFile
+    node: ImportNode
+    rank: int
+
+    def again(self, source: SourceFile) -> SourceFile:
+        """The module, with other imports by now, and the sidecar's in its place among them."""
+        rest = [item for item in source.tree.body if not isinstance(item, ImportNode)]
+        edit = _placed(source, self.node, marks.first_line(rest[self.rank]))
+        return files.decode(splice(source, [edit]), source.path)
+
+
+def aside(source: SourceFile, found: marks.Marks) -> Aside | None:
+    """Set the import of a module's sidecar aside, so that other imports can change; None where it
+    is not there, or not where and as an insertion has it.
+    """
+    own = [item.node for item in found.imports if item.own]
+    if len(own) != 1 or len(own[0].names) > 1 or own[0] not in source.tree.body or not found.all:
+        return None
+    first = marks.first_use(source.tree, (mark.function.lineno for mark in found.all))
+    rest = [node for node in source.tree.body if not isinstance(node, ImportNode)]
+    rank = sum(marks.first_line(node) < first for node in rest)
+    bare = files.decode(splice(source, [removal(source, own[0], first)]), source.path)
+    made = Aside(bare, own[0], rank)
+    return made if made.again(bare).raw == source.raw else None
+
+
+def removal(source: SourceFile, node: ImportNode, first_use: int) -> Edit:
+    """Take the sidecar out of an import statement, and the statement where it imports no more.
+
+    first_use: as for `insertion`. A blank line that came with the import goes with it.
+    """
     if len(node.names) > 1:
         return _without(source, node)
-    start, stop = _span(source, node)
+    start, stop = span(source, node)
     line, behind = source.line_start(node.lineno), source.line_start((node.end_lineno or 0) + 1)
     before, after = source.text[line:start], source.text[stop:behind]
     separator = after[: len(after) - len(after.lstrip(" \t\f;"))]
     if ";" in separator and after.strip(" \t\f;\r\n"):
         return Edit(start, stop + len(separator), "")
-    if not before.strip():
-        return Edit(line, behind, "")
-    return Edit(line + len(before.rstrip(" \t;")), stop, "")
+    if before.strip():
+        return Edit(line + len(before.rstrip(" \t;")), stop, "")
+    if node in source.tree.body:
+        gone = _lines_with(source, node, first_use)
+        line, behind = source.line_start(gone.start), source.line_start(gone.stop)
+    return Edit(line, behind, "")
 
 
-def _statement(facts: Facts, name: str) -> str:
-    """How the module imports its neighbours: relatively, as a script, or by full name."""
-    relative = any(
-        item.imported and item.imported.level for found in facts.scope.values() for item in found
-    )
-    if not (facts.is_package or relative or _is_in_package(facts)):
-        return f"import {name}"
-    if facts.is_script and not relative and facts.path.stem != "__main__":
-        return f"from {facts.package} import {name}"
-    return f"from . import {name}"
+def _lines_with(source: SourceFile, node: ImportNode, first_use: int) -> range:
+    """The lines of an import, with the blank line that came with it: an insertion says which."""
+    own = range(node.lineno, (node.end_lineno or 0) + 1)
+    for before, after in ((1, 0), (0, 2), (0, 1)):
+        gone = range(own.start - before, own.stop + after)
+        blank = (*range(gone.start, own.start), *range(own.stop, gone.stop))
+        if gone.start and all(map(source.is_blank, blank)):
+            place = Head(source, node, gone).place(node, first_use)
+            if place == (gone.start - 1, before, after):
+                return gone
+    return own
+
+
+def of_neighbour(facts: Facts, neighbour: ast.alias) -> ImportNode:
+    """As the module imports its neighbours: relatively, by full name, or as a script does."""
+    imported = [item.imported for found in facts.scope.values() for item in found if item.imported]
+    own = facts.name.partition(".")[0]
+    relative = ast.ImportFrom(None, [neighbour], 1)
+    # Never `from package import`: sorting tools would break that into lines where it is long.
+    absolute = ast.Import([ast.alias(f"{facts.package}.{neighbour.name}", neighbour.asname)])
+    if any(item.level for item in imported):
+        return absolute if facts.package and _is_amid(facts, neighbour.name) else relative
+    if facts.package and any(item.module.partition(".")[0] == own for item in imported):
+        return absolute
+    if not (facts.is_package or _is_in_package(facts)):
+        return ast.Import([neighbour])
+    return absolute if facts.is_script and facts.path.stem != "__main__" else relative
+
+
+def _is_amid(facts: Facts, name: str) -> bool:
+    """Would the name stand among those of one `from . import`, which isort would part for it?"""
+    keys = [
+        member_key(bound)
+        for bound, found in facts.scope.items()
+        for item in found
+        if item.imported == Import("", 1, bound) and not item.conditional
+    ]
+    return bool(keys) and min(keys) < member_key(name) < max(keys)
 
 
 def _is_in_package(facts: Facts) -> bool:
     """Is the module imported by a dotted name? Its folder says so by an `__init__.py`, or by being
     below a source root; a folder of tests or scripts is no namespace package, unless a module
-    in it or above it imports it as one.
+    in it or above it imports from it as one.
     """
-    first, _, rest = facts.name.partition(".")
     folder = facts.path.parent
-    if not rest:
+    if not facts.package:
         return False
     root = folder.parents[facts.name.count(".") - 1]
     if (folder / "__init__.py").is_file() or root.name == "src":
         return True
-    use = re.compile(rf"^\s*(?:from|import)\s+{re.escape(first)}\b".encode(), re.MULTILINE)
+    name = re.escape(facts.package)
+    use = re.compile(rf"^\s*(?:from|import)\s+{name}\b".encode(), re.MULTILINE)
     return any(use.search(path.read_bytes()) for path in {*folder.glob("*.py"), *root.glob("*.py")})
 
 
-def _end_of_imports(body: list[ast.stmt], first_use: int) -> int | None:
-    """Index of the last statement of the head of the module, behind which our import goes."""
-    head: int | None = None
-    for place, node in enumerate(body):
-        if getattr(node, "end_lineno", 0) >= first_use:
-            break
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            head = place
-        elif head is not None and not _is_future(body[head]):
-            break
-        elif place == 0 and _is_docstring(node):
-            head = 0
-    return head
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _is_future(node: ast.stmt) -> bool:
-    return _is_docstring(node) or (isinstance(node, ast.ImportFrom) and node.module == "__future__")
-
-
-def _line_behind(source: SourceFile, body: list[ast.stmt], place: int) -> int:
-    """The first line on which a new statement can stand behind `body[place]`."""
-    last = body[place]
-    for node in body[place + 1 :]:
-        if node.lineno > last_line(source, last):
-            break
-        last = node  # it shares the line, behind a semicolon
-    return last_line(source, last) + 1
-
-
-def _without(source: SourceFile, node: ast.Import | ast.ImportFrom) -> Edit:
+def _without(source: SourceFile, node: ImportNode) -> Edit:
     """Take the sidecar out of a statement that imports other names, too."""
     places = [marks.is_sidecar(node, alias, source.path) for alias in node.names]
     place = places.index(True)
     alias = node.names[place]
-    start, stop = _span(source, alias)
+    start, stop = span(source, alias)
     line, behind = source.line_start(alias.lineno), source.line_start(alias.lineno + 1)
     rest = source.text[stop:behind].strip().removeprefix(",").strip()
     alone = not source.text[line:start].strip() and (not rest or rest.startswith("#"))
-    if alone and source.text[_span(source, node)[1] - 1] == ")":
+    if alone and source.text[span(source, node)[1] - 1] == ")":
         return Edit(line, behind, "")
     if place + 1 < len(node.names):
-        return Edit(start, _span(source, node.names[place + 1])[0], "")
-    return Edit(_span(source, node.names[place - 1])[1], stop, "")
-
-
-def _span(source: SourceFile, node: ast.alias | ast.stmt) -> tuple[int, int]:
-    return (
-        source.offset(node.lineno, node.col_offset),
-        source.offset(node.end_lineno or 0, node.end_col_offset or 0),
-    )
+        return Edit(start, span(source, node.names[place + 1])[0], "")
+    return Edit(span(source, node.names[place - 1])[1], stop, "")

@@ -6,6 +6,8 @@ Found in the syntax tree, not remembered, so that it is right after any edit of 
 from __future__ import annotations
 
 import ast
+import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +15,7 @@ from distilgen.source.slices import in_scope
 from distilgen.source.walk import SIDECAR, sidecar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from distilgen.source.files import SourceFile
@@ -26,13 +28,29 @@ _DISPATCH = frozenset({"dispatch", "adispatch"})
 
 
 @dataclass(frozen=True)
+class SidecarImport:
+    """A statement that imports a sidecar. name: what the module calls it. sidecar: its file, where
+    it could be found. own: it is the sidecar of this module, not of the one that code came from.
+    """
+
+    node: ast.Import | ast.ImportFrom
+    name: str
+    sidecar: Path | None
+    own: bool
+
+
+@dataclass(frozen=True)
 class Mark:
-    """One function of ours. decorator: the node, when it is recorded; None when dispatched."""
+    """One function of ours. decorator: the node, when it is recorded; None when dispatched.
+    reference: where it names the sidecar.
+    """
 
     contract: str
     qualname: str
     function: FunctionNode
     decorator: ast.expr | None
+    imported: SidecarImport
+    reference: ast.Name
 
     @property
     def state(self) -> State:
@@ -42,11 +60,25 @@ class Mark:
 
 @dataclass
 class Marks:
-    """Everything of ours in a module. imports: statements that import the sidecar."""
+    """Everything of ours in a module.
 
-    imports: list[ast.Import | ast.ImportFrom] = field(default_factory=list)
-    alias: str = ""
+    functions: those whose contracts are in the module's own sidecar. strays: those of the sidecar
+    of another module, as there are when a function was moved here or the module was renamed.
+    """
+
+    imports: list[SidecarImport] = field(default_factory=list)
     functions: list[Mark] = field(default_factory=list)
+    strays: list[Mark] = field(default_factory=list)
+
+    @property
+    def alias(self) -> str:
+        """What the module calls its own sidecar; empty where it does not import it."""
+        return next((item.name for item in self.imports if item.own), "")
+
+    @property
+    def all(self) -> list[Mark]:
+        """The functions, those of other modules' sidecars too."""
+        return self.functions + self.strays
 
     def at(self, line: int) -> Mark | None:
         """The mark on the function whose `def` is on `line`."""
@@ -63,36 +95,54 @@ def may_be_in(source: SourceFile) -> bool:
     return "_distil" in source.text
 
 
-def find(tree: ast.Module, path: Path) -> Marks:
-    """What is ours in a module's tree."""
+def find(source: SourceFile) -> Marks:
+    """What is ours in a module. Raises SourceError when it does not parse."""
     marks = Marks()
-    for node in in_scope(tree.body):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                if is_sidecar(node, alias, path):
-                    marks.imports.append(node)
-                    marks.alias = alias.asname or alias.name
-    if marks.imports:
-        for qualname, function in functions(tree):
-            mark = _mark(function, qualname, marks.alias)
-            if mark:
-                marks.functions.append(mark)
+    if not may_be_in(source):
+        return marks
+    named = {item.name: item for item in _imports(source.tree, source.path)}
+    if named:
+        lines = _lines_with(source, named)
+        for qualname, function in functions(source.tree):
+            place = bisect_left(lines, first_line(function))
+            if place < len(lines) and lines[place] <= (function.end_lineno or 0):
+                mark = mark_of(function, qualname, named)
+                if mark:
+                    (marks.functions if mark.imported.own else marks.strays).append(mark)
+    used = [mark.imported for mark in marks.strays]
+    marks.imports = [item for item in named.values() if item.own or item in used]
     return marks
 
 
-def foreign(tree: ast.Module, path: Path) -> tuple[str, int] | None:
-    """(name, line) of the sidecar of another module that this one uses, as one does that was
-    renamed or copied without its own.
-    """
+def _imports(tree: ast.Module, path: Path) -> Iterator[SidecarImport]:
     for node in in_scope(tree.body):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for alias in node.names:
                 name = alias.name.rpartition(".")[2]
-                if SIDECAR.fullmatch(f"{name}.py") and not is_sidecar(node, alias, path):
-                    local = alias.asname or name
-                    if any(_mark(function, "", local) for _, function in functions(tree)):
-                        return name, node.lineno
-    return None
+                if not SIDECAR.fullmatch(f"{name}.py"):
+                    continue
+                own = is_sidecar(node, alias, path)
+                if own or isinstance(node, ast.ImportFrom) or alias.asname or "." not in alias.name:
+                    file = sidecar_path(path) if own else _file(node, alias, path)
+                    yield SidecarImport(node, alias.asname or name, file, own)
+
+
+def _lines_with(source: SourceFile, names: Iterable[str]) -> list[int]:
+    """The lines on which one of the names is followed by a dot."""
+    uses = re.finditer(rf"\b(?:{'|'.join(names)})\b[\s\\]*\.", source.text)
+    return [bisect_right(source.line_starts, found.start()) for found in uses]
+
+
+def _file(node: ast.Import | ast.ImportFrom, alias: ast.alias, path: Path) -> Path | None:
+    """The sidecar that one of the names of an import statement stands for, where it is there."""
+    module = (
+        node.module or "" if isinstance(node, ast.ImportFrom) else alias.name.rpartition(".")[0]
+    )
+    level = node.level if isinstance(node, ast.ImportFrom) else 0
+    above = path.parents[level - 1 : level] if level else path.parents
+    name = f"{alias.name.rpartition('.')[2]}.py"
+    files = (folder.joinpath(*module.split("."), name) for folder in above)
+    return next((file for file in files if file.is_file()), None)
 
 
 def is_sidecar(node: ast.Import | ast.ImportFrom, alias: ast.alias, path: Path) -> bool:
@@ -116,13 +166,14 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, FunctionNode]]:
     yield from _functions(tree.body, "")
 
 
-def strip(tree: ast.Module, path: Path) -> None:
-    """Take our import and our decorators out of a tree."""
-    found = find(tree, path)
-    for mark in found.functions:
-        if mark.decorator:
-            mark.function.decorator_list.remove(mark.decorator)
-    _Strip(found.imports, path).visit(tree)
+def first_use(tree: ast.Module, lines: Iterable[int]) -> int:
+    """The line of the first statement at the top level in which one of the lines is; 1 for none."""
+    wanted = sorted(lines)
+    for node in tree.body:
+        first = first_line(node)
+        if any(first <= line <= (node.end_lineno or first) for line in wanted):
+            return first
+    return 1
 
 
 def docstring_and_rest(function: FunctionNode) -> tuple[list[ast.stmt], list[ast.stmt]]:
@@ -137,18 +188,6 @@ def first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(item.lineno for item in decorators)])
 
 
-class _Strip(ast.NodeTransformer):
-    def __init__(self, imports: list[ast.Import | ast.ImportFrom], path: Path) -> None:
-        self.imports, self.path = imports, path
-
-    def _import(self, node: ast.Import | ast.ImportFrom) -> ast.stmt | None:
-        if node in self.imports:
-            node.names = [item for item in node.names if not is_sidecar(node, item, self.path)]
-        return node if node.names else None
-
-    visit_Import = visit_ImportFrom = _import  # noqa: N815
-
-
 def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, FunctionNode]]:
     for node in in_scope(body):
         if isinstance(node, ast.ClassDef):
@@ -157,24 +196,31 @@ def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Functio
             yield f"{prefix}{node.name}", node
 
 
-def _mark(function: FunctionNode, qualname: str, alias: str) -> Mark | None:
+def mark_of(
+    function: FunctionNode, qualname: str, named: Mapping[str, SidecarImport]
+) -> Mark | None:
+    """The mark of a function, in a module that imports sidecars by these names."""
     for decorator in function.decorator_list:
-        name = _contract(decorator, alias, frozenset({_RECORD}))
-        if name:
-            return Mark(name, qualname, function, decorator)
+        found = _contract(decorator, named, frozenset({_RECORD}))
+        if found:
+            name, contract = found
+            return Mark(contract, qualname, function, decorator, named[name.id], name)
     for statement in docstring_and_rest(function)[1]:
         for node in ast.walk(statement):
-            name = _contract(node.func, alias, _DISPATCH) if isinstance(node, ast.Call) else None
-            if name:
-                return Mark(name, qualname, function, None)
+            found = _contract(node.func, named, _DISPATCH) if isinstance(node, ast.Call) else None
+            if found:
+                name, contract = found
+                return Mark(contract, qualname, function, None, named[name.id], name)
     return None
 
 
-def _contract(node: ast.AST, alias: str, verbs: frozenset[str]) -> str | None:
-    """`reply` for the expression `_mail_distil.reply.record`."""
+def _contract(
+    node: ast.AST, named: Mapping[str, SidecarImport], verbs: frozenset[str]
+) -> tuple[ast.Name, str] | None:
+    """(the name `_distil`, "reply") for the expression `_distil.reply.record`."""
     match node:
         case ast.Attribute(
-            value=ast.Attribute(value=ast.Name(id=owner), attr=contract), attr=verb
-        ) if owner == alias and verb in verbs:
-            return contract
+            value=ast.Attribute(value=ast.Name() as owner, attr=contract), attr=verb
+        ) if owner.id in named and verb in verbs:
+            return owner, contract
     return None

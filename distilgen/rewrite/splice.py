@@ -51,10 +51,29 @@ def splice(source: SourceFile, edits: Iterable[Edit]) -> bytes:
     return b"".join([*made, rest])
 
 
+def span(source: SourceFile, node: ast.alias | ast.stmt) -> tuple[int, int]:
+    """Where a node starts and ends in the text."""
+    return (
+        source.offset(node.lineno, node.col_offset),
+        source.offset(node.end_lineno or 0, node.end_col_offset or 0),
+    )
+
+
 def line_end(source: SourceFile, line: int) -> int:
     """Offset of the end of a line, before its newline."""
     start, behind = source.line_start(line), source.line_start(line + 1)
     return start + len(source.text[start:behind].rstrip("\r\n"))
+
+
+def start_line(source: SourceFile, node: ast.stmt) -> int:
+    """The line on which a statement starts, that of the `@` of its first decorator included."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    if not decorators:
+        return node.lineno
+    line = min(item.lineno for item in decorators)  # brackets may have opened further up
+    while line > 1 and not source.text[source.line_start(line) :].lstrip(" \t\f").startswith("@"):
+        line -= 1
+    return line
 
 
 def last_line(source: SourceFile, node: ast.stmt) -> int:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distilgen import texts
-from distilgen.rewrite.marks import docstring_and_rest, first_line
-from distilgen.rewrite.splice import Edit, last_line, line_end
+from distilgen.errors import SourceError
+from distilgen.rewrite.answer import answer_of, free
+from distilgen.rewrite.indentation import margin, reindented
+from distilgen.rewrite.marks import docstring_and_rest
+from distilgen.rewrite.splice import Edit, last_line, line_end, start_line
 from distilgen.source import expressions
-from distilgen.source.names import class_scope
-from distilgen.source.slices import in_scope
+from distilgen.source.files import SourceFile, parse
 
 if TYPE_CHECKING:
     from distilgen.rewrite.marks import FunctionNode
-    from distilgen.source.facts import Binding, Facts
-    from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
 
 _ITEM = "answer"
-"""The name that the loop of an asynchronous generator's stub binds."""
+"""What the loop of an async generator's stub binds, where no parameter or type has that name."""
 
 
 def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contract: str) -> Edit:
@@ -28,102 +29,89 @@ def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contrac
     """
     if _returns_behind_items(surveyed):
         raise ValueError("it returns a value behind its items, for which a student has no place")
-    start, last = _body(source, function)
-    stop = max(line_end(source, last), _end_of_comments(source, function, last))
-    answer = answer_type(surveyed)
+    answer = answer_of(source, surveyed)
     lines = texts.render(
         "stub.py.jinja",
         kind=_kind(surveyed),
         contract=contract,
-        arguments=", ".join([answer, *(f"{name}={name}" for name in surveyed.arguments)]),
-        imports=_local_imports(source, surveyed, _names(answer)),
+        arguments=", ".join([answer.code, *(f"{name}={name}" for name in surveyed.arguments)]),
+        imports=answer.imports,
+        item=free(_ITEM, answer.names.union(surveyed.arguments, [surveyed.receiver])),
     ).splitlines()
-    first = function.body[0]
-    if docstring_and_rest(function)[0] and _on_line_of_head(source, first):
-        if any(line.endswith(":") for line in lines):
-            raise ValueError("its docstring is on the line of the def, where no loop can be")
-        return Edit(start, stop, "; " + "; ".join(lines))
+    start, last = _body(source, function)
+    stop = max(line_end(source, last), _end_of_comments(source, function, last))
+    docstring = docstring_and_rest(function)[0]
+    if docstring and _on_line_of_head(source, docstring[0]):
+        if not any(line.endswith(":") for line in lines):
+            return Edit(start, stop, "; " + "; ".join(lines))
+        # No loop can follow it on its line, so that it goes with the body, and starts the stub.
+        start, before = _behind_head(source, docstring[0]), start
+        lines.insert(0, source.text[start:before].strip(" \t\f\\\r\n"))
     indent = _indent(source, function)
     return Edit(start, stop, "".join(f"{source.newline}{indent}{line}" for line in lines))
 
 
 def unstub(source: SourceFile, function: FunctionNode, body: str) -> Edit:
-    """Put the teacher's body back in the place of the stub's. Raises ValueError when the stub
-    holds what we did not write.
+    """Put the teacher's body back in the place of the stub's, indented as that is. Raises
+    ValueError when the stub holds what we did not write.
     """
-    statements = docstring_and_rest(function)[1]
+    docstring, statements = docstring_and_rest(function)
     for place, statement in enumerate(statements, 1):
         if not (_is_call(statement) if place == len(statements) else _is_import(statement)):
             raise ValueError(
                 f"line {statement.lineno} is not of the stub, and would be lost; move it elsewhere"
             )
     start, last = _body(source, function)
-    return Edit(start, line_end(source, last), body)
+    if docstring:
+        start, body = _with_docstring(source, docstring[0], start, body)
+    wanted = margin(source, statements[0]) if statements else None
+    back = body if wanted is None else reindented(body, wanted)
+    return Edit(start, line_end(source, last), back)
 
 
-def answer_type(surveyed: Surveyed) -> str:
-    """The expression of the type that the student must answer with: as the author wrote it, but
-    without the quotes that a string annotation has, on one line, and with the class before the
-    names that a method's body does not see; the object's own class for Self. Raises ValueError
-    when it cannot see one at all.
+def _with_docstring(
+    source: SourceFile, docstring: ast.stmt, start: int, body: str
+) -> tuple[int, str]:
+    """(where a body goes that belongs behind a docstring, the body), where `start` is right for one
+    on lines of its own. Raises ValueError where more is in its way than we have written.
     """
-    if surveyed.of_self:
-        return surveyed.owner
-    node, written = expressions.parse(surveyed.answer), surveyed.function.returns or ""
-    hidden = _bound_in_class(surveyed)
-    if hidden:
-        code = ast.unparse(_Qualify(".".join(surveyed.function.classes), hidden).visit(node))
-    else:
-        code = _unquoted(written)
-        if len(code.splitlines()) != 1 or not _same(expressions.parse(code), node):
-            code = surveyed.answer  # an item of a stream, or quotes that cannot go one by one
-    for parameter in surveyed.function.parameters:
-        if parameter.name in _names(code):
-            raise ValueError(f"its parameter {parameter.name} hides the type of that name")
-    if surveyed.streams and surveyed.function.is_async and _ITEM in _names(code):
-        raise ValueError(f"its stub needs the name {_ITEM}, which its type has")
-    return f"list[{code}]" if surveyed.streams else code
+    line = docstring.end_lineno or 0
+    behind = source.offset(line, docstring.end_col_offset or 0)
+    first = body.lstrip(" \t\f")[:1]
+    if first in (";", "\\") and source.text[behind:start].strip(" \t\f"):
+        raise ValueError(
+            f"its body goes on in line {line}, behind the docstring, and so does a comment; move "
+            "that elsewhere"
+        )
+    if first in ("", ";", "\\", "#", "\r", "\n"):
+        return start, body
+    # It stood on the line of the head, and went with the body: it is taken from the stub again.
+    before = source.offset(docstring.lineno, docstring.col_offset)
+    start = _behind_head(source, docstring)
+    if source.text[start:before].strip():
+        raise ValueError(
+            f"a comment before line {docstring.lineno} would be lost; move it elsewhere"
+        )
+    kept = _docstring_of(body)
+    if kept is None:
+        raise ValueError("its body has no place behind a docstring; take the docstring out")
+    return start, body[: kept.start] + source.text[before:behind] + body[kept.stop :]
 
 
-class _Qualify(ast.NodeTransformer):
-    """Puts an owner before names."""
-
-    def __init__(self, owner: str, names: set[str]) -> None:
-        self.owner, self.names = owner, names
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return expressions.parse(f"{self.owner}.{node.id}") if node.id in self.names else node
-
-
-def _unquoted(annotation: str) -> str:
-    """The text of an annotation with its string annotations unquoted, and otherwise as its author
-    spelled it: what the metadata of `Annotated` and the values of `Literal` say stays quoted.
-    """
-    import libcst as cst  # noqa: PLC0415 - heavy, and needed where there are quotes
-
-    class Unquote(cst.CSTTransformer):
-        def visit_ConcatenatedString(self, node: cst.ConcatenatedString) -> bool:
-            del node
-            return False
-
-        def visit_Subscript(self, node: cst.Subscript) -> bool:
-            name = node.value.attr if isinstance(node.value, cst.Attribute) else node.value
-            return getattr(name, "value", "") not in ("Annotated", "Literal")
-
-        def leave_SimpleString(
-            self, original_node: cst.SimpleString, updated_node: cst.SimpleString
-        ) -> cst.BaseExpression:
-            del original_node
-            said = updated_node.evaluated_value
-            return cst.parse_expression(said) if isinstance(said, str) else updated_node
-
-    if not {"'", '"'} & set(annotation):
-        return annotation
+def _docstring_of(body: str) -> slice | None:
+    """Where in a body that starts on the line of its head the docstring is."""
+    text = f"async def f():{body}"
     try:
-        expression = cst.parse_module(annotation.strip()).visit(Unquote())
-    except cst.ParserSyntaxError:
-        return ""
-    return expression.code
+        read = SourceFile(Path("body"), b"", text, "utf-8")
+        function = parse(text, Path("body")).body[0]
+    except SourceError:
+        return None
+    assert isinstance(function, ast.AsyncFunctionDef)  # noqa: S101 - it was written above
+    for node in docstring_and_rest(function)[0]:
+        start = read.offset(node.lineno, node.col_offset)
+        stop = read.offset(node.end_lineno or 0, node.end_col_offset or 0)
+        return slice(start - len(text) + len(body), stop - len(text) + len(body))
+    return None
 
 
 def _returns_behind_items(surveyed: Surveyed) -> bool:
@@ -137,57 +125,6 @@ def _returns_behind_items(surveyed: Surveyed) -> bool:
 def _kind(surveyed: Surveyed) -> str:
     async_ = "async" if surveyed.function.is_async else ""
     return f"{async_} {'generator' if surveyed.streams else ''}".strip()
-
-
-def _names(code: str) -> set[str]:
-    return {node.id for node in ast.walk(expressions.parse(code)) if isinstance(node, ast.Name)}
-
-
-def _same(one: ast.expr, other: ast.expr) -> bool:
-    return ast.dump(one) == ast.dump(other)
-
-
-def _bound_in_class(surveyed: Surveyed) -> set[str]:
-    """Names of the annotation that the class body binds, out of sight of the method's body."""
-    scope = class_scope(surveyed.facts, surveyed.function.classes)
-    bound = set()
-    for name in _names(surveyed.answer):
-        bindings = [item for item in scope.get(name, ()) if item.kind != "function"]
-        if bindings and all(item.typing_only for item in bindings):
-            raise ValueError(f"{name} is bound under TYPE_CHECKING in its class")
-        if bindings:
-            bound.add(name)
-    return bound
-
-
-def _local_imports(source: SourceFile, surveyed: Surveyed, names: set[str]) -> list[str]:
-    """Imports that the stub needs because the module makes them for type checkers only."""
-    facts, lines = surveyed.facts, []
-    for name in sorted(names):
-        bindings = facts.scope.get(name, ())
-        if bindings and all(item.typing_only for item in bindings):
-            lines += _import_lines(source, name, bindings[-1], facts)
-    return lines
-
-
-def _import_lines(source: SourceFile, name: str, binding: Binding, facts: Facts) -> list[str]:
-    found = binding.imported
-    if found is None:
-        raise ValueError(f"{name} is defined under TYPE_CHECKING in {facts.name}")
-    if found.name is not None:
-        as_name = "" if found.name == name else f" as {name}"
-        return [f"from {'.' * found.level}{found.module} import {found.name}{as_name}"]
-    if found.module != name:
-        return [f"import {found.module} as {name}"]
-    # `import a.b` binds `a`, and every such statement may load a module that the type needs.
-    loaded = {
-        alias.name
-        for node in in_scope(source.tree.body)
-        if isinstance(node, ast.Import)
-        for alias in node.names
-        if alias.asname is None and alias.name.partition(".")[0] == name
-    }
-    return [f"import {module}" for module in sorted(loaded)] or [f"import {name}"]
 
 
 def _is_import(node: ast.stmt) -> bool:
@@ -227,7 +164,7 @@ def _behind_docstring(source: SourceFile, node: ast.stmt) -> int:
     start, stop = source.offset(line, node.end_col_offset or 0), line_end(source, line)
     rest = source.text[start:stop].lstrip(" \t\f")
     if rest.startswith("\\"):
-        raise ValueError("its docstring is continued on the next line")
+        return start
     if rest.startswith(";"):
         return stop - len(rest)
     return start if _on_line_of_head(source, node) else stop
@@ -242,7 +179,7 @@ def _on_line_of_head(source: SourceFile, first: ast.stmt) -> bool:
 
 def _behind_head(source: SourceFile, first: ast.stmt) -> int:
     """Behind the colon of a function without docstring, and the comment on its line."""
-    line = first_line(first)
+    line = start_line(source, first)
     if line == first.lineno and _on_line_of_head(source, first):
         before = source.text[: source.offset(line, first.col_offset)].rstrip(" \t\f")
         if not before.endswith(":"):
@@ -275,10 +212,7 @@ def _indent(source: SourceFile, function: FunctionNode) -> str:
     head = source.text[
         source.line_start(function.lineno) : source.offset(function.lineno, function.col_offset)
     ]
-    first = function.body[0]
-    before = source.text[
-        source.line_start(first.lineno) : source.offset(first.lineno, first.col_offset)
-    ]
-    if not before.strip() and len(before) > len(head):
+    before = margin(source, function.body[0])
+    if before is not None and len(before) > len(head):
         return before
     return head + ("\t" if head.endswith("\t") else "    ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from distilgen import contract
 from distilgen.runtime import settings
@@ -11,7 +11,9 @@ from distilgen.runtime import settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from typing_extensions import TypeForm  # PEP 747: `Email | None` is a type, but no class
+    # PEP 747: `Email | None` is a type, but no class. Type checkers that do not know of it take
+    # what the stub must return for T, or the class.
+    from typing_extensions import TypeForm
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
@@ -32,19 +34,25 @@ class Contract(contract.Contract):
 
         return record(self, function)  # type: ignore[return-value]
 
-    def dispatch(self, returns: TypeForm[T], /, **arguments: Any) -> T:
+    @overload
+    def dispatch(self, returns: type[T], /, **arguments: Any) -> T: ...
+    @overload
+    def dispatch(self, returns: TypeForm[T], /, **arguments: Any) -> T: ...
+    def dispatch(self, returns: Any, /, **arguments: Any) -> Any:
         """The student's answer to a call, validated as `returns`.
 
         Raises DispatchError: no credentials, no such model, no connection, no valid answer.
         """
         from distilgen.runtime import student  # noqa: PLC0415 - recorded modules do not need it
 
-        answer: T = student.ask(self, returns, arguments)
-        return answer
+        return student.ask(self, returns, arguments)
 
-    async def adispatch(self, returns: TypeForm[T], /, **arguments: Any) -> T:
+    @overload
+    async def adispatch(self, returns: type[T], /, **arguments: Any) -> T: ...
+    @overload
+    async def adispatch(self, returns: TypeForm[T], /, **arguments: Any) -> T: ...
+    async def adispatch(self, returns: Any, /, **arguments: Any) -> Any:
         """As `dispatch`, awaited."""
         from distilgen.runtime import student  # noqa: PLC0415
 
-        answer: T = await student.aask(self, returns, arguments)
-        return answer
+        return await student.aask(self, returns, arguments)

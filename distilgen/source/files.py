@@ -52,6 +52,11 @@ class SourceFile:
         """Offset in `text` of a line, from 1; the end of the text for the lines behind it."""
         return self.line_starts[line - 1] if line <= len(self.line_starts) else len(self.text)
 
+    def is_blank(self, line: int) -> bool:
+        """Is there such a line, with nothing on it?"""
+        text = self.text[self.line_start(line) : self.line_start(line + 1)]
+        return bool(text) and not text.strip()
+
     @property
     def newline(self) -> str:
         """The newline that ends the first line; a line feed where there is none."""

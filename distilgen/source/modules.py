@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _COMPILED = (".so", ".pyd")
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -47,7 +47,7 @@ def package_of(folder: Path, roots: Iterable[Path]) -> tuple[tuple[str, ...], Pa
         folder = folder.parent
     root = folder
     spaces: list[str] = []
-    while not _is_root(root, known):
+    while not is_root(root, known):
         spaces.insert(0, root.name)
         if root.parent == root or not root.name.isidentifier():
             return tuple(parts), folder  # below no root: a script
@@ -108,5 +108,6 @@ def _relative(name: str) -> str:
     return "" if "" in parts or "/" in name else name.replace(".", os.sep)
 
 
-def _is_root(folder: Path, known: set[Path]) -> bool:
+def is_root(folder: Path, known: Collection[Path] = ()) -> bool:
+    """Do imports start in a folder? known: folders of which that is sure."""
     return folder in known or folder.name == "src" or is_project(folder)

@@ -92,7 +92,7 @@ class Names:
     ) -> Iterator[Definition]:
         # A method or field named `list` does not hide the type: annotations are evaluated outside.
         inner = class_scope(facts, classes).get(name, ())
-        found = tuple(item for item in inner if not _is_field(item, name))
+        found = tuple(item for item in inner if not is_field(item, name))
         if found:
             yield from self._bindings(found, facts, (*classes, name), seen)
             return
@@ -396,7 +396,7 @@ def _is_made_by_call(binding: Binding) -> bool:
     return binding.kind == "value" and (binding.expression or "").endswith(")")
 
 
-def _is_field(binding: Binding, name: str) -> bool:
+def is_field(binding: Binding, name: str) -> bool:
     """Is what a class binds no type: a method; or a value with the name of a builtin type, which is
     no other name of a type?
     """

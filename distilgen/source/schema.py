@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from distilgen.errors import ConfigError, NoSchemaError, SchemaError
+from distilgen.errors import ConfigError, MissingPackageError, NoSchemaError, SchemaError
 from distilgen.source import expressions
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class SchemaWorker:
         self._stop()
 
     def schema_of(self, function: Surveyed) -> dict[str, Any]:
-        """The JSON schema of a candidate's answer. Raises SchemaError with the reason, and
-        NoSchemaError where there can be none.
+        """The JSON schema of a candidate's answer. Raises SchemaError with the reason,
+        MissingPackageError where a package is not installed, NoSchemaError where there can be none.
         """
         schema: dict[str, Any] = self._evaluated(function)["schema"]
         return schema
@@ -90,7 +90,7 @@ class SchemaWorker:
             "annotation": function.answer,
             "classes": function.function.classes,
             "many": function.streams,
-            "parameters": dict(_annotations(function)),
+            "parameters": dict(annotations_of(function)),
         }
         request = json.dumps(question)
         if request not in self._known:
@@ -103,8 +103,10 @@ class SchemaWorker:
             self._known[request] = answer
         answer = self._known[request]
         if "error" in answer:
-            kind = NoSchemaError if answer["error"].get("hopeless") else SchemaError
-            raise kind(_message(answer["error"], function.answer))
+            message = _message(answer["error"], function.answer)
+            if package := answer["error"].get("package"):
+                raise MissingPackageError(message, package)
+            raise (NoSchemaError if answer["error"].get("hopeless") else SchemaError)(message)
         return answer
 
     def _ask(self, request: str) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def _pump(stream: IO[bytes] | None, answers: queue.SimpleQueue[bytes]) -> None:
     answers.put(b"")
 
 
-def _annotations(function: Surveyed) -> Iterator[tuple[str, str]]:
+def annotations_of(function: Surveyed) -> Iterator[tuple[str, str]]:
     """The annotations of its arguments, quotes taken off. What does not parse is left as it is, for
     the worker to refuse.
     """

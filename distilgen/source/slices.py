@@ -17,10 +17,11 @@ def without_recording(statement: ast.stmt) -> None:
     """Take our decorators out: they change no type, and their sidecar may be out of date."""
     for node in ast.walk(statement):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.decorator_list = [item for item in node.decorator_list if not _is_ours(item)]
+            node.decorator_list = [item for item in node.decorator_list if not is_ours(item)]
 
 
-def _is_ours(decorator: ast.expr) -> bool:
+def is_ours(decorator: ast.expr) -> bool:
+    """Does a decorator record calls, by a sidecar of ours?"""
     match decorator:
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id=sidecar)), attr="record"):
             return sidecar.startswith("_") and "_distil" in sidecar

@@ -32,6 +32,11 @@ def sidecar_name(path: Path) -> str:
     return f"_{path.stem}_distil"
 
 
+def module_of(sidecar: Path) -> Path:
+    """The file of the module that a sidecar belongs to."""
+    return sidecar.with_name(f"{sidecar.stem[1 : -len('_distil')]}.py")
+
+
 _NAME = attrgetter("name")
 
 

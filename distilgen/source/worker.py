@@ -255,6 +255,7 @@ def _failure(error: BaseException, roots: Sequence[Path]) -> dict[str, Any]:
                 f"needs the package {package}, which {sys.executable} does not have; install it "
                 "there, or name the project's interpreter with --python"
             )
+            place["package"] = package
     else:
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return {"error": {"message": text, "hopeless": hopeless, **place}}

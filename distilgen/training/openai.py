@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from distilgen.errors import TrainingError
-from distilgen.rewrite.journal import replace_file
+from distilgen.rewrite.replace import replace_file
 from distilgen.training.provider import Dataset, Job
 
 if TYPE_CHECKING:

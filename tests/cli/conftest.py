@@ -78,13 +78,15 @@ class Cli:
         return (self.folder / name).read_bytes().decode()
 
     def snapshot(self) -> dict[str, bytes]:
-        """Every file below the folder but compiled ones and the cache."""
+        """Every file below the folder but compiled ones, the cache and what a run needs."""
+        ours = self.folder / ".distilgen"
         return {
             path.relative_to(self.folder).as_posix(): path.read_bytes()
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
             and path.suffix != ".pyc"
-            and not path.is_relative_to(self.folder / ".distilgen/cache")
+            and not path.is_relative_to(ours / "cache")
+            and path not in (ours / ".gitignore", ours / "run.lock")
         }
 
 

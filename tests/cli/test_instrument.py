@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Cli
 
 INSTRUMENTED = """\
+import shop._mail_distil as _distil
 from shop.models import Email
-from . import _mail_distil
 
 
-@_mail_distil.reply.record
+@_distil.reply.record
 def reply(text: str) -> Email:
 """
 
@@ -73,22 +73,23 @@ def test_dispatch_leaves_a_thin_stub(distilgen: Cli) -> None:
     distilgen("instrument", "src/")
     ran = distilgen("dispatch", "--model", "ft:m", "--base-url", "http://127.0.0.1:1/v1", "src/")
     assert (ran.code, ran.out) == (0, "dispatched: shop.mail:reply\n")
-    stub = '    """Answer a letter."""\n    return _mail_distil.reply.dispatch(Email, text=text)\n'
+    stub = '    """Answer a letter."""\n    return _distil.reply.dispatch(Email, text=text)\n'
     assert f"\n\ndef reply(text: str) -> Email:\n{stub}\n\n" in distilgen.read("src/shop/mail.py")
     assert 'model="ft:m"' in distilgen.read("src/shop/_mail_distil.py")
     assert "# the teacher" in distilgen.read(".distilgen/originals/src/shop/mail.py.json")
     assert distilgen("restore", "src/").code == 0
-    after = distilgen.snapshot()
-    after.pop(".distilgen/.gitignore")
-    assert after == before
+    assert distilgen.snapshot() == before
 
 
-def test_new_model_changes_the_sidecar_alone(distilgen: Cli) -> None:
+def test_new_model_changes_the_sidecar_and_the_lock(distilgen: Cli) -> None:
     distilgen("dispatch", "--model", "one", "src/")
     before = distilgen.snapshot()
     distilgen("dispatch", "--model", "two", "src/")
     after = distilgen.snapshot()
-    assert {name for name in after if after[name] != before[name]} == {"src/shop/_mail_distil.py"}
+    assert {name for name in after if after[name] != before[name]} == {
+        "distilgen.lock",
+        "src/shop/_mail_distil.py",
+    }
 
 
 def test_dispatch_takes_the_configured_model(distilgen: Cli) -> None:
@@ -111,7 +112,7 @@ def test_only_takes_names_and_globs(distilgen: Cli) -> None:
     )
     assert distilgen("instrument", "src/").out == "instrumented: shop.mail:reply\n"
     assert distilgen("restore", "--only", "reply", "src/").out == "restored: shop.mail:reply\n"
-    assert distilgen.read("src/shop/mail.py").count("@_mail_distil") == 1
+    assert distilgen.read("src/shop/mail.py").count("@_distil") == 1
 
 
 def test_a_program_runs_as_before_and_leaves_records(distilgen: Cli) -> None:
@@ -135,7 +136,7 @@ def test_llm_function_without_a_body(distilgen: Cli) -> None:
     distilgen.write({"src/shop/mail.py": source})
     distilgen("dispatch", "--model", "m", "src/")
     assert distilgen.read("src/shop/mail.py").endswith(
-        "def ask(text: str) -> Email:\n    return _mail_distil.ask.dispatch(Email, text=text)\n"
+        "def ask(text: str) -> Email:\n    return _distil.ask.dispatch(Email, text=text)\n"
     )
     distilgen("restore", "src/")
     assert distilgen.read("src/shop/mail.py") == source
@@ -164,7 +165,5 @@ def test_a_restore_that_was_stopped_is_finished_by_the_next(distilgen: Cli, comm
     distilgen.write({"src/shop/mail.py": before["src/shop/mail.py"].decode()})
     assert distilgen("check").code == 1
     assert distilgen("restore", "src").code == 0
-    after = distilgen.snapshot()
-    after.pop(".distilgen/.gitignore", None)
-    assert after == before
+    assert distilgen.snapshot() == before
     assert distilgen("check").code == 0

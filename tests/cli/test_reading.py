@@ -69,7 +69,7 @@ def test_check_is_silent_where_nothing_drifted(distilgen: Cli) -> None:
         pytest.param("models.py", "    to: str\n", "    to: str\n    cc: str\n",
                      "mail.py:8: reply: its contract changed: the schema of Email (+cc)",
                      id="field in another file"),
-        pytest.param("mail.py", "@_mail_distil.reply.record\n", "",
+        pytest.param("mail.py", "@_distil.reply.record\n", "",
                      "mail.py:7: reply: lost its decorator", id="decorator"),
         pytest.param("mail.py", "-> Email", "-> str",
                      "mail.py:8: reply: is no candidate any more: returns str", id="return type"),
@@ -141,7 +141,7 @@ def test_dispatch_refuses_a_model_of_another_contract(distilgen: Cli) -> None:
     distilgen.write({"distilgen.lock": f'{{"models": {{"ft:m": {entry}}}}}'})
     ran = distilgen("dispatch", "--model", "ft:m", "src")
     assert ran.code == 123
-    assert "1 skipped (shop.mail:reply: ft:m was trained for another contract, --acc" in ran.err
+    assert "1 skipped (ft:m was trained for another contract, --accept-contract" in ran.err
     assert "dispatch(" not in distilgen.read("src/shop/mail.py")
     assert distilgen("dispatch", "--accept-contract", "--model", "ft:m", "src").code == 0
     assert "dispatch(" in distilgen.read("src/shop/mail.py")

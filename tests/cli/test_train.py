@@ -146,7 +146,7 @@ def test_failed_job_says_why_and_is_not_come_back_to(
     ran = trained()
     assert ran.code == 123
     assert "job 0 failed: row 3 is too long" in ran.err
-    assert not (distilgen.folder / "distilgen.lock").exists()
+    assert json.loads(distilgen.read("distilgen.lock"))["models"] == {}
     host.states, host.looks = ("failed", "running", "succeeded"), itertools.count()
     assert trained().code == 0
     assert (len(host.jobs), len(host.files)) == (2, 2)

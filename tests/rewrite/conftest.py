@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from distilgen.contract import Contract
-from distilgen.rewrite import journal, marks, module, originals
+from distilgen.rewrite import marks, module, originals, restoration, run, steps
+from distilgen.rewrite.elsewhere import Elsewhere
 from distilgen.source import files
 from distilgen.source.functions import survey
 from distilgen.source.index import Index
@@ -97,44 +98,52 @@ class Workbench:
             if item.is_candidate and (not only or item.function.qualname in only)
         ]
 
-    def plan(self, step: Step, *only: str, model: str = "ft:one") -> module.Planned:
+    def plan(
+        self, step: Step, *only: str, model: str = "ft:one", prune: bool = False
+    ) -> module.Planned:
         """What a step would do."""
         if step == "instrument":
-            return module.instrument(self.load(), self.wanted(*only))
-        return module.dispatch(
+            return steps.instrument(self.load(), self.wanted(*only), _refuse)
+        elsewhere = Elsewhere(self.project, sorted(self.project.rglob("*.py")))
+        return steps.dispatch(
             self.load(),
             self.wanted(*only),
+            _refuse,
             model=model,
             base_url=None,
-            trained_for=None,
-            foreign=[],
-            refused=_refuse,
+            elsewhere=elsewhere if prune else None,
         )
 
-    def run(self, step: Step, *only: str, model: str = "ft:one") -> module.Planned:
+    def run(
+        self, step: Step, *only: str, model: str = "ft:one", prune: bool = False
+    ) -> module.Planned:
         """Take a step."""
-        planned = self.plan(step, *only, model=model)
-        journal.write(self.project, planned.changes)
-        return planned
+        return self.write(self.plan(step, *only, model=model, prune=prune))
 
     def restore(self, *only: str) -> module.Planned:
         """Take the steps back."""
-        planned = module.restore(self.load(), _refuse, only or None)
-        journal.write(self.project, planned.changes)
+        return self.write(restoration.restore(self.load(), _refuse, only or None))
+
+    def write(self, planned: module.Planned) -> module.Planned:
+        """Carry out what was planned, in a run of its own."""
+        with run.opened(self.project, "step", lambda _: None, _refuse) as work:
+            work.write([planned], _refuse)
         return planned
 
-    def check(self, step: Step, before: str | bytes, after: str | bytes) -> None:
+    def check(
+        self, step: Step, before: str | bytes, after: str | bytes, *, prune: bool = False
+    ) -> None:
         """The one assertion of a rewrite: a step makes `after` of `before`, and that compiles, and
         a second pass changes nothing, and `restore` gives back the bytes and leaves no file.
         """
         original = self.put(before).raw
         standing = self._files()
-        self.run(step)
+        self.run(step, prune=prune)
         expected = after.encode() if isinstance(after, str) else after
         assert self.raw.decode("latin-1") == expected.decode("latin-1")
         compile(self.raw, str(self.path), "exec", dont_inherit=True)
-        assert self.plan(step).changes == ()
-        assert self.plan(step).functions == ()
+        assert self.plan(step, prune=prune).changes == ()
+        assert self.plan(step, prune=prune).functions == ()
         self.restore()
         assert self.raw == original
         assert self._files() == standing
@@ -143,7 +152,9 @@ class Workbench:
         return {
             path
             for path in self.project.rglob("*")
-            if path.is_file() and path != self.project / ".distilgen/.gitignore"
+            if path.is_file()
+            and path.relative_to(self.project).as_posix()
+            not in (".distilgen/.gitignore", ".distilgen/run.lock")
         }
 
 

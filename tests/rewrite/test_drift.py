@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilgen.errors import NoSchemaError, SchemaError
+from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError
 from distilgen.rewrite import contracts_file, drift
+from distilgen.rewrite.finding import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 
 TEXT = 'from shop.models import M\n\n\ndef f(a: int) -> M:\n    """Doc."""\n    return M(x=a)\n'
 
-INSTRUMENT = "distilgen instrument"
-AGAIN = "distilgen restore, then instrument, train and dispatch again"
-VERSIONS = "take the file back from version control"
+INSTRUMENT = "distilgen instrument shop/mail.py"
+ONLY = "distilgen instrument --only f shop/mail.py"
+AGAIN = "distilgen restore --only f shop/mail.py, then instrument, train and dispatch it again"
+RESTORE = "distilgen restore --only f shop/mail.py"
+DISPATCH = "distilgen dispatch --model NAME --only f shop/mail.py"
+ORIGINALS = "git checkout HEAD -- .distilgen/originals/shop/mail.py.json"
+VERSIONS = "git checkout HEAD -- shop/_mail_distil.py"
 
 
 def _found(
@@ -31,10 +36,16 @@ def _found(
     trained: Mapping[str, str] | None = None,
     new: bool = False,
     freeze: Callable[[Surveyed], Contract] | None = None,
+    now: Mapping[str, Any] | None = None,
+    sources: Mapping[str, str] | None = None,
+    absent: frozenset[str] = frozenset(),
+    by_source: Mapping[str, int] | None = None,
 ) -> list[tuple[int, str, str, str]]:
     """(line, function, message, command) of the findings.
 
-    fresh: what the contracts have as the code is now, where it is not what was frozen.
+    fresh: what the contracts have as the code is now, where it is not what was frozen; now: as far
+    as reading tells. sources: of the types now. absent: packages that they need. by_source: what
+    must have been compared by source.
     """
     contracts = {item.function.qualname: contract for item, contract in bench.wanted()}
 
@@ -42,11 +53,17 @@ def _found(
         contract = replace(contracts[item.function.qualname], **(fresh or {}))
         return replace(contract, fingerprint=contract.digest())
 
-    found = drift.findings(
-        bench.load(), bench.surveyed(), freeze or frozen_anew, trained or {}, new=new
-    )
-    listed = list(found)
+    def refrozen(item: Surveyed, frozen: Contract) -> tuple[Contract, frozenset[str]]:
+        fresh = {**(now or {}), "sources": sources or {}}
+        del item
+        return replace(frozen, **fresh), absent
+
+    code = drift.Code(freeze or frozen_anew, refrozen)
+    listed = list(drift.findings(bench.load(), bench.surveyed(), code, trained or {}, new=new))
     assert all(item.path == bench.path for item in listed)
+    assert {item.kind for item in listed} <= set(KINDS)
+    if by_source is not None:
+        assert code.by_source == by_source
     return [(item.line, item.function, item.message, item.command) for item in listed]
 
 
@@ -69,7 +86,7 @@ def test_a_trained_model_of_this_contract_is_no_finding(bench: Workbench) -> Non
 def test_new_candidates_are_found_when_asked_for(bench: Workbench) -> None:
     bench.put(TEXT + "\n\ndef g() -> int: return 1\n")
     assert _found(bench, new=True) == [
-        (4, "f", "is new: it returns M, and nothing records it", INSTRUMENT)
+        (4, "f", "is new: it returns M, and nothing records it", ONLY)
     ]
 
 
@@ -196,7 +213,7 @@ def test_a_contract_that_is_gone(bench: Workbench) -> None:
 
 def test_a_decorator_that_is_gone(bench: Workbench) -> None:
     bench.put(TEXT).run("instrument")
-    bench.edit("@_mail_distil.f.record\n", "")
+    bench.edit("@_distil.f.record\n", "")
     assert _found(bench) == [(5, "f", "lost its decorator", INSTRUMENT)]
 
 
@@ -204,7 +221,7 @@ def test_a_function_that_is_gone(bench: Workbench) -> None:
     bench.put(TEXT).run("instrument")
     bench.put("from shop.models import M\n")
     message = "is gone, but _mail_distil.py has its contract"
-    assert _found(bench) == [(1, "f", message, INSTRUMENT)]
+    assert _found(bench) == [(1, "f", message, "distilgen restore shop/mail.py")]
 
 
 NO_CANDIDATE = {
@@ -219,19 +236,19 @@ def test_no_candidate_any_more(bench: Workbench, old: str, new: str, reason: str
     bench.put(TEXT).run("instrument")
     bench.edit(old, new)
     message = f"is no candidate any more: {reason}"
-    assert _found(bench) == [(6, "f", message, "distilgen restore")]
+    assert _found(bench) == [(6, "f", message, RESTORE)]
 
 
 FAILING = {
     "no schema": (
         NoSchemaError("M holds a callable"),
         "is no candidate any more: M holds a callable",
-        "distilgen restore",
+        RESTORE,
     ),
     "not installed": (
         SchemaError("no module named x"),
-        "cannot be compared: no module named x",
-        "distilgen check --python",
+        "cannot be compared, as its contract has no `sources`: no module named x",
+        INSTRUMENT,
     ),
 }
 
@@ -249,22 +266,20 @@ def test_a_stub_without_a_model(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
     _edited(bench, model=None)
     message = "is a stub without a model"
-    assert _found(bench) == [(5, "f", message, "distilgen dispatch --model")]
+    assert _found(bench) == [(5, "f", message, DISPATCH)]
 
 
 def test_a_stub_with_a_model_of_another_contract(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
     message = "its model ft:one was trained for another contract, 0123456789ab"
-    assert _found(bench, trained={"ft:one": "0123456789abcdef"}) == [
-        (5, "f", message, "distilgen dispatch --model")
-    ]
+    assert _found(bench, trained={"ft:one": "0123456789abcdef"}) == [(5, "f", message, DISPATCH)]
 
 
 def test_a_stub_without_its_body(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
     bench.originals.unlink()
     message = "its body is not under .distilgen/originals"
-    assert _found(bench) == [(5, "f", message, "take it back from version control")]
+    assert _found(bench) == [(5, "f", message, ORIGINALS)]
 
 
 def test_every_function_is_looked_at(bench: Workbench) -> None:
@@ -276,3 +291,84 @@ def test_every_function_is_looked_at(bench: Workbench) -> None:
         ("A.g", "its contract"),
         ("A.g", "its model ft"),
     ]
+
+
+BEFORE = {"shop.models:M": "0a", "shop.models:N": "0b"}
+NOT_HERE = MissingPackageError("no schema for M: needs the package acme", "acme")
+UNKNOWN = "cannot be evaluated here"
+READ: dict[str, tuple[Exception | None, dict[str, Any], str]] = {
+    "nothing": (NOT_HERE, {}, ""),
+    "a statement": (
+        NOT_HERE,
+        {"sources": {**BEFORE, "shop.models:M": "0c"}},
+        f"shop.models:M changed since the contract was frozen, and {UNKNOWN}: {NOT_HERE}",
+    ),
+    "one came, one went": (
+        None,
+        {"sources": {"shop.models:M": "0a", "shop.models:O": "0b"}},
+        "its contract changed: the schema of M",
+    ),
+    "the prompt": (
+        NOT_HERE,
+        {"now": {"system_prompt": "Other."}},
+        "its contract changed: the system prompt (signature, docstring or template)",
+    ),
+    "what is installed": (None, {}, ""),
+    "what is installed, to no schema": (NoSchemaError("M holds an ndarray"), {}, ""),
+    "another error": (SchemaError("ImportError: email-validator"), {}, ""),
+}
+
+
+@pytest.mark.parametrize(("error", "changed", "said"), READ.values(), ids=READ)
+def test_compared_by_source(
+    bench: Workbench, error: Exception | None, changed: dict[str, Any], said: str
+) -> None:
+    bench.put(TEXT).run("instrument")
+    _edited(bench, sources=BEFORE)
+
+    def freeze(_: Surveyed) -> Contract:
+        if error:
+            raise error
+        parameters = {"type": "array"}
+        return replace(bench.load().contracts["f"], tool={"name": "M", "parameters": parameters})
+
+    mend = [(6, "f", said, INSTRUMENT)] if said else []
+    settings = {"sources": BEFORE, "absent": frozenset({"acme"}), **changed}
+    by_source = {} if said else {"no module acme here": 1}
+    assert _found(bench, freeze=freeze, by_source=by_source, **settings) == mend
+
+
+def test_a_student_of_a_changed_source_is_dispatched_again(bench: Workbench) -> None:
+    def freeze(_: Surveyed) -> Contract:
+        raise NOT_HERE
+
+    bench.put(TEXT).run("dispatch")
+    _edited(bench, sources=BEFORE, model="ft:one 1")
+    ((line, _, _, mend),) = _found(bench, freeze=freeze, sources={**BEFORE, "shop.a:B": "0c"})
+    assert (line, mend) == (5, "distilgen dispatch --model 'ft:one 1' --only f shop/mail.py")
+
+
+@pytest.mark.parametrize(("step", "line"), [("instrument", 5), ("dispatch", 4)])
+def test_an_import_that_is_gone(bench: Workbench, step: Step, line: int) -> None:
+    bench.put(TEXT).run(step)
+    (imported,) = [text for text in bench.raw.decode().split("\n") if "_mail_distil" in text]
+    bench.edit(f"{imported}\n", "")
+    mend = "put back the line `from . import _mail_distil as _distil`"
+    assert _found(bench) == [(line, "f", "uses _distil, which nothing imports any more", mend)]
+    bench.edit("import M\n", "import M\nfrom . import _mail_distil as _distil\n")
+    assert _found(bench) == []
+
+
+def test_a_stub_that_is_gone(bench: Workbench) -> None:
+    bench.put(TEXT).run("dispatch")
+    bench.put(TEXT)
+    assert _found(bench) == [(4, "f", "lost its stub", INSTRUMENT)]
+
+
+def test_a_function_that_was_moved(bench: Workbench) -> None:
+    bench.put(TEXT).run("instrument")
+    moved = bench.at("shop/post.py").put(bench.raw)
+    ((line, function, message, mend),) = _found(moved)
+    assert (line, function) == (6, "f")
+    assert message.startswith("uses _mail_distil.py, the sidecar of another module")
+    assert mend == "distilgen restore shop/post.py && distilgen instrument shop/post.py"

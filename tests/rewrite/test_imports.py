@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,88 +12,155 @@ from distilgen.rewrite import imports
 if TYPE_CHECKING:
     from tests.rewrite.conftest import Workbench
 
-MODEL = "from shop.models import M\n"
-OURS = "from . import _mail_distil\n"
+MODEL = "from .models import M\n"
+OURS = "from . import _mail_distil as _distil\n"
+OWN = "import shop._mail_distil as _distil\n"
 BEFORE = "def f() -> M: return M()\n"
-AFTER = "@_mail_distil.f.record\ndef f() -> M: return M()\n"
+AFTER = "@_distil.f.record\ndef f() -> M: return M()\n"
 
 PLACES = {
-    "behind the first block of imports": (
-        f"import a\n\nimport b\n{MODEL}\n\nx = 1\n\nimport c\n{BEFORE}",
-        f"import a\n\nimport b\n{MODEL}{OURS}\n\nx = 1\n\nimport c\n{AFTER}",
+    "a section of its own behind the first block": (
+        f"import a\n\nx = 1\n\n{MODEL}{BEFORE}",
+        f"import a\n\n{OURS}\nx = 1\n\n{MODEL}{AFTER}",
     ),
-    "on the line before the function": (MODEL + BEFORE, MODEL + OURS + AFTER),
+    "above the relative imports of its level": (
+        f"import a\n\nfrom .. import b\n{MODEL}\n\n{BEFORE}",
+        f"import a\n\nfrom .. import b\n{OURS}{MODEL}\n\n{AFTER}",
+    ),
+    "amid the names of one statement, which isort would part": (
+        f"import a\n\nfrom . import CONST, name\n{MODEL}{BEFORE}",
+        f"import a\n\n{OWN}\nfrom . import CONST, name\n{MODEL}{AFTER}",
+    ),
+    "between names of its package": (
+        f"from . import CONST\nfrom . import name as n\n{MODEL}{BEFORE}",
+        f"from . import CONST\n{OURS}from . import name as n\n{MODEL}{AFTER}",
+    ),
+    "behind all relative imports": (
+        f"from .. import models\nfrom ..models import M\n\n\n{BEFORE}",
+        f"from .. import models\nfrom ..models import M\n{OURS}\n\n{AFTER}",
+    ),
+    "above the comment on top of the import that it precedes": (
+        f"import a\n\n# the models\n{MODEL}{BEFORE}",
+        f"import a\n\n{OURS}\n# the models\n{MODEL}{AFTER}",
+    ),
+    "among relative imports with comments and blank lines": (
+        f"from .. import a\n\n# b\nfrom ..b import c\n{MODEL}{BEFORE}",
+        f"from .. import a\n\n# b\nfrom ..b import c\n{OURS}{MODEL}{AFTER}",
+    ),
+    "not above the comments that the file starts with": (
+        f"#!/usr/bin/env python\n# licence\n{MODEL}{BEFORE}",
+        f"#!/usr/bin/env python\n# licence\n{OURS}{MODEL}{AFTER}",
+    ),
+    "by its full name, as the module imports its neighbours": (
+        f"import a\n\nimport shop.x\nfrom shop.models import M\n\n\n{BEFORE}",
+        f"import a\n\n{OWN}import shop.x\nfrom shop.models import M\n\n\n{AFTER}",
+    ),
+    "by its full name, among others of its section": (
+        f"import z\nfrom aaa import b\nfrom shop.models import M\nfrom z import c\n{BEFORE}",
+        f"{OWN}import z\nfrom aaa import b\nfrom shop.models import M\nfrom z import c\n{AFTER}",
+    ),
+    "by its full name, in a section that is in no order": (
+        f"from shop import Klass\nimport shop.models\nM = shop.models.M\n{BEFORE}",
+        f"{OWN}from shop import Klass\nimport shop.models\nM = shop.models.M\n{AFTER}",
+    ),
     "behind docstring, comments and imports": (
-        f'#!/usr/bin/env python\n# licence\n\n"""Doc."""\n\n{MODEL}\n{BEFORE}',
-        f'#!/usr/bin/env python\n# licence\n\n"""Doc."""\n\n{MODEL}{OURS}\n{AFTER}',
+        f'#!/usr/bin/env python\n# c\n\n"""Doc."""\n\nimport a\nx = 1\n{MODEL}{BEFORE}',
+        f'#!/usr/bin/env python\n# c\n\n"""Doc."""\n\nimport a\n\n{OURS}x = 1\n{MODEL}{AFTER}',
     ),
-    "behind __future__ imports and the block below them": (
+    "behind __future__ imports and in the block below them": (
         f'"""Doc."""\nfrom __future__ import annotations\n\nx = 1\n{MODEL}{BEFORE}',
-        f'"""Doc."""\nfrom __future__ import annotations\n\nx = 1\n{MODEL}{OURS}{AFTER}',
-    ),
-    "the types' import stands behind the function": (
-        f'"""Doc."""\nfrom __future__ import annotations\n{BEFORE}{MODEL}',
-        f'"""Doc."""\nfrom __future__ import annotations\n{OURS}{AFTER}{MODEL}',
+        f'"""Doc."""\nfrom __future__ import annotations\n\nx = 1\n{OURS}{MODEL}{AFTER}',
     ),
     "no imports but the future's": (
-        f"from __future__ import annotations\nfrom shop.models import *\n{BEFORE}",
-        f"from __future__ import annotations\nfrom shop.models import *\n{OURS}{AFTER}",
+        f'"""Doc."""\nfrom __future__ import annotations\n\n\n{BEFORE}{MODEL}',
+        f'"""Doc."""\nfrom __future__ import annotations\n\n{OURS}\n\n{AFTER}{MODEL}',
     ),
     "docstring alone": (
-        f'"""Doc."""\n{BEFORE}import shop.models\nM = shop.models.M\n',
-        f'"""Doc."""\n{OURS}{AFTER}import shop.models\nM = shop.models.M\n',
+        f'"""Doc."""\n{BEFORE}{MODEL}',
+        f'"""Doc."""\n\n{OURS}{AFTER}{MODEL}',
+    ),
+    "docstring, a line, a function": (
+        f'"""Doc."""\n\n{BEFORE}{MODEL}',
+        f'"""Doc."""\n\n{OURS}\n{AFTER}{MODEL}',
     ),
     "docstring with another statement on its line": (
         f'"""Doc."""; x = 1\n{BEFORE}{MODEL}',
-        f'"""Doc."""; x = 1\n{OURS}{AFTER}{MODEL}',
+        f'"""Doc."""; x = 1\n\n{OURS}{AFTER}{MODEL}',
     ),
-    "nothing before the function": (BEFORE + MODEL, OURS + AFTER + MODEL),
+    "nothing before the function": (BEFORE + MODEL, f"{OURS}\n\n{AFTER}{MODEL}"),
+    "blank lines before the function": (
+        f"\n\n{BEFORE}{MODEL}",
+        f"\n\n{OURS}{AFTER}{MODEL}",
+    ),
     "nothing but a shebang and a cookie": (
         f"#!/usr/bin/python\n# coding: utf-8\n{BEFORE}{MODEL}",
         f"#!/usr/bin/python\n# coding: utf-8\n{OURS}{AFTER}{MODEL}",
     ),
+    "nothing but a comment and a blank line": (
+        f"# licence\n\n{BEFORE}{MODEL}",
+        f"# licence\n\n{OURS}{AFTER}{MODEL}",
+    ),
+    "above a comment on top of the first statement": (
+        f"# licence\n\n# why\nx = 1\n{BEFORE}{MODEL}",
+        f"# licence\n\n{OURS}# why\nx = 1\n{AFTER}{MODEL}",
+    ),
     "imports in a try only": (
-        f"try:\n    {MODEL}except ImportError:\n    M = None\n{BEFORE}",
-        f"{OURS}try:\n    {MODEL}except ImportError:\n    M = None\n{AFTER}",
+        f'"""Doc."""\n\ntry:\n    {MODEL}except ImportError:\n    M = None\n{BEFORE}',
+        f'"""Doc."""\n\n{OURS}\ntry:\n    {MODEL}except ImportError:\n    M = None\n{AFTER}',
     ),
     "imports under TYPE_CHECKING are no block": (
-        f"import typing\nif typing.TYPE_CHECKING:\n    {MODEL}def f() -> 'M': return 1\n",
-        (
-            f"import typing\n{OURS}if typing.TYPE_CHECKING:\n    {MODEL}"
-            "@_mail_distil.f.record\ndef f() -> 'M': return 1\n"
+        f"import typing\n\nif typing.TYPE_CHECKING:\n    {MODEL}def f() -> 'M': return 1\n",
+        f"import typing\n\n{OURS}\nif typing.TYPE_CHECKING:\n    {MODEL}{AFTER}".replace(
+            "M: return M()", "'M': return 1"
         ),
+    ),
+    "behind what changes sys.path": (
+        f"import sys\nsys.path.insert(0, '.')\nimport a\n{MODEL}{BEFORE}",
+        f"import sys\nsys.path.insert(0, '.')\nimport a\n{OURS}{MODEL}{AFTER}",
+    ),
+    "behind what changes sys.path, and no import there": (
+        f"import sys\n{MODEL}\nif M:\n    sys.path += ['.']\n\n\n{BEFORE}",
+        f"import sys\n{MODEL}\nif M:\n    sys.path += ['.']\n\n{OURS}\n\n{AFTER}",
+    ),
+    "a blank line between two kinds of newlines": (
+        f"x = 1\nimport a\r{BEFORE}{MODEL}",
+        f"x = 1\nimport a\r\r\n{OURS[:-1]}\r\n{AFTER}{MODEL}",
+    ),
+    "newlines that would become one": (
+        f"x = 1\rimport a\n\n{BEFORE}{MODEL}",
+        f"x = 1\rimport a\n\r\n{OURS[:-1]}\r\n\n{AFTER}{MODEL}".replace("record\n", "record\r"),
     ),
     "semicolons": (
         f"import a; {MODEL[:-1]}; x = 1\n{BEFORE}",
-        f"import a; {MODEL[:-1]}; x = 1\n{OURS}{AFTER}",
+        f"{OURS}import a; {MODEL[:-1]}; x = 1\n{AFTER}",
     ),
     "semicolon and a statement of several lines": (
-        f"{MODEL[:-1]}; x = [\n1]; y = 2\n{BEFORE}",
-        f"{MODEL[:-1]}; x = [\n1]; y = 2\n{OURS}{AFTER}",
+        f"import a; x = [\n1]; y = 2\n{BEFORE}{MODEL}",
+        f"import a; x = [\n1]; y = 2\n\n{OURS}{AFTER}{MODEL}",
     ),
     "parentheses on several lines": (
-        f"from shop.models import (\n    M,  # c\n    N,\n)  # d\n{BEFORE}",
-        f"from shop.models import (\n    M,  # c\n    N,\n)  # d\n{OURS}{AFTER}",
+        f"from ..models import (\n    M,  # c\n    N,\n)  # d\n{BEFORE}",
+        f"from ..models import (\n    M,  # c\n    N,\n)  # d\n{OURS}{AFTER}",
     ),
     "a continued line": (
-        f"from shop.models import M, \\\n    N\n{BEFORE}",
-        f"from shop.models import M, \\\n    N\n{OURS}{AFTER}",
+        f"from ..models import M, \\\n    N\n{BEFORE}",
+        f"from ..models import M, \\\n    N\n{OURS}{AFTER}",
     ),
     "a semicolon and a continued line": (
-        f"{MODEL[:-1]}; \\\nx = 1\n{BEFORE}",
-        f"{MODEL[:-1]}; \\\nx = 1\n{OURS}{AFTER}",
+        f"from ..models import M; \\\nx = 1\n{BEFORE}",
+        f"from ..models import M; \\\nx = 1\n{OURS}{AFTER}",
     ),
     "continued to an empty line": (
-        f"{MODEL[:-1]} \\\n\n{BEFORE}",
-        f"{MODEL[:-1]} \\\n\n{OURS}{AFTER}",
+        f"from ..models import M \\\n\n{BEFORE}",
+        f"from ..models import M \\\n\n{OURS}{AFTER}",
     ),
     "a comment that ends as a continued line does": (
-        f"{MODEL[:-1]}  # c \\\n{BEFORE}",
-        f"{MODEL[:-1]}  # c \\\n{OURS}{AFTER}",
+        f"from ..models import M  # c \\\n{BEFORE}",
+        f"from ..models import M  # c \\\n{OURS}{AFTER}",
     ),
     "the function is in a statement above the imports' end": (
         f"{MODEL}if M:\n  {BEFORE}import a\n",
-        f"{MODEL}{OURS}if M:\n  @_mail_distil.f.record\n  {BEFORE}import a\n",
+        f"{OURS}{MODEL}if M:\n  @_distil.f.record\n  {BEFORE}import a\n",
     ),
 }
 
@@ -104,64 +170,60 @@ def test_place(bench: Workbench, before: str, after: str) -> None:
     bench.check("instrument", before, after)
 
 
+MAIN = "if __name__ == '__main__': f()\n"
+
 COLLISIONS = {
-    "a variable": "_mail_distil = 1\n",
-    "a parameter": "def g(_mail_distil): ...\n",
-    "a function's own": "def g():\n  _mail_distil = 1\n",
-    "an attribute": "M._mail_distil = 1\n",
-    "a namesake that is imported": "from .other import _mail_distil\n",
-    "a class": "class _mail_distil: ...\n",
+    "a variable": "_distil = 1\n",
+    "a parameter": "def g(_distil): ...\n",
+    "a function's own": "def g():\n  _distil = 1\n",
+    "an attribute": "M._distil = 1\n",
+    "a namesake that is imported": "from .other import _distil\n",
+    "a class": "class _distil: ...\n",
+    "another spelling of the same name": "_\N{FULLWIDTH LATIN SMALL LETTER D}istil = 1\n",
 }
 
 
 @pytest.mark.parametrize("text", COLLISIONS.values(), ids=COLLISIONS)
 def test_a_taken_name_gives_an_alias(bench: Workbench, text: str) -> None:
-    bench.put(MODEL + "x = 1\n" + text + BEFORE)
     bench.check(
         "instrument",
         f"{MODEL}x = 1\n{text}{BEFORE}",
-        f"{MODEL}from . import _mail_distil as _mail_distil_2\nx = 1\n{text}"
-        + AFTER.replace("_mail_distil", "_mail_distil_2"),
+        f"{OURS}{MODEL}x = 1\n{text}{AFTER}".replace("_distil\nfrom", "_distil_2\nfrom").replace(
+            "@_distil", "@_distil_2"
+        ),
     )
 
 
 def test_the_alias_is_numbered_until_it_is_free() -> None:
-    tree = ast.parse("_mail_distil = _mail_distil_2 = 1")
-    assert imports.free_alias(tree, "_mail_distil") == "_mail_distil_3"
+    assert imports.free_alias("_distil = _distil_2 = 1") == "_distil_3"
 
 
 SPELLINGS = {
     "in a package": ("shop/mail.py", "", "from . import _mail_distil"),
     "in a package below": ("shop/web/mail.py", "", "from . import _mail_distil"),
-    "the package itself": (
-        "shop/__init__.py",
-        "",
-        "from . import ___init___distil as _init___distil",
-    ),
-    "private: classes would mangle the name": (
-        "shop/_client.py",
-        "",
-        "from . import __client_distil as _client_distil",
-    ),
-    "run with -m": (
-        "shop/__main__.py",
-        "",
-        "from . import ___main___distil as _main___distil",
-    ),
+    "the package itself": ("shop/__init__.py", "", "from . import ___init___distil"),
+    "private": ("shop/_client.py", "", "from . import __client_distil"),
+    "run with -m": ("shop/__main__.py", "", "from . import ___main___distil"),
     "a module without a package": ("mail.py", "", "import _mail_distil"),
-    "a script without a package": (
-        "mail.py",
-        "if __name__ == '__main__': f()\n",
-        "import _mail_distil",
-    ),
+    "a script without a package": ("mail.py", MAIN, "import _mail_distil"),
     "a script in a package, which a relative import would break": (
         "shop/mail.py",
-        "if __name__ == '__main__': f()\n",
-        "from shop import _mail_distil",
+        MAIN,
+        "import shop._mail_distil",
     ),
     "a script in a package with relative imports": (
         "shop/mail.py",
-        "from . import models\nif __name__ == '__main__': f()\n",
+        f"from . import models\n{MAIN}",
+        "from . import _mail_distil",
+    ),
+    "a neighbour is imported by its full name": (
+        "shop/mail.py",
+        "import shop.models\n",
+        "import shop._mail_distil",
+    ),
+    "neighbours both ways": (
+        "shop/mail.py",
+        "import shop.models\nfrom . import models\n",
         "from . import _mail_distil",
     ),
 }
@@ -169,14 +231,27 @@ SPELLINGS = {
 
 @pytest.mark.parametrize(("name", "rest", "line"), SPELLINGS.values(), ids=SPELLINGS)
 def test_spelling(bench: Workbench, name: str, rest: str, line: str) -> None:
-    alias = line.rpartition(" ")[2]
     bench = bench.at(name)
     if "web" in name:
         bench.path.with_name("__init__.py").write_text("")
+    head = "from pydantic import BaseModel\n\nclass M(BaseModel):\n  x: int\n"
     bench.check(
         "instrument",
-        f"{MODEL}class A:\n  {BEFORE}{rest}",
-        f"{MODEL}{line}\nclass A:\n  @{alias}.A_f.record\n  {BEFORE}{rest}",
+        f"{head}\nclass A:\n  {BEFORE}{rest}",
+        head.replace("\n\n", f"\n\n{line} as _distil\n\n", 1)
+        + f"\nclass A:\n  @_distil.A_f.record\n  {BEFORE}{rest}",
+    )
+
+
+def test_tests_without_a_package_are_imported_as_scripts_are(bench: Workbench) -> None:
+    bench.project.joinpath("tests/v2").mkdir(parents=True)
+    bench.project.joinpath("tests/__init__.py").write_text("")
+    bench.project.joinpath("tests/v2/test_b.py").write_text("from tests import support\n")
+    head = "from pydantic import BaseModel\n\nclass M(BaseModel): ...\n"
+    bench.at("tests/v2/test_a.py").check(
+        "instrument",
+        head + BEFORE,
+        f"import _test_a_distil as _distil\n{head}{AFTER}",
     )
 
 

@@ -12,33 +12,33 @@ if TYPE_CHECKING:
 
 _PEP_695 = pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of Python 3.12")
 
-HEAD = "from shop.models import M\n"
-IMPORT = "from . import _mail_distil\n"
+HEAD = "from .models import M\n"
+IMPORT = "from . import _mail_distil as _distil\n"
 
 ROWS = {
     "def": (
         "def f(a: int) -> M:\n    return M()\n",
-        "@_mail_distil.f.record\ndef f(a: int) -> M:\n    return M()\n",
+        "@_distil.f.record\ndef f(a: int) -> M:\n    return M()\n",
     ),
     "async def": (
         "async def f() -> M:\n    return M()\n",
-        "@_mail_distil.f.record\nasync def f() -> M:\n    return M()\n",
+        "@_distil.f.record\nasync def f() -> M:\n    return M()\n",
     ),
     "async and def on two lines": (
         "async \\\n  def f() -> M:\n    return M()\n",
-        "@_mail_distil.f.record\nasync \\\n  def f() -> M:\n    return M()\n",
+        "@_distil.f.record\nasync \\\n  def f() -> M:\n    return M()\n",
     ),
     "method": (
         "class A:\n    def f(self) -> M:\n        return M()\n",
-        "class A:\n    @_mail_distil.A_f.record\n    def f(self) -> M:\n        return M()\n",
+        "class A:\n    @_distil.A_f.record\n    def f(self) -> M:\n        return M()\n",
     ),
     "classmethod": (
         "class A:\n  @classmethod\n  def f(cls) -> M: return M()\n",
-        "class A:\n  @classmethod\n  @_mail_distil.A_f.record\n  def f(cls) -> M: return M()\n",
+        "class A:\n  @classmethod\n  @_distil.A_f.record\n  def f(cls) -> M: return M()\n",
     ),
     "staticmethod": (
         "class A:\n  @staticmethod\n  def f() -> M: return M()\n",
-        "class A:\n  @staticmethod\n  @_mail_distil.A_f.record\n  def f() -> M: return M()\n",
+        "class A:\n  @staticmethod\n  @_distil.A_f.record\n  def f() -> M: return M()\n",
     ),
     "property, and its setter is none": (
         (
@@ -51,7 +51,7 @@ ROWS = {
         (
             "class A:\n"
             "  @property\n"
-            "  @_mail_distil.A_f.record\n"
+            "  @_distil.A_f.record\n"
             "  def f(self) -> M: return M()\n"
             "  @f.setter\n"
             "  def f(self, value: M) -> None: ...\n"
@@ -62,7 +62,7 @@ ROWS = {
         (
             "class A:\n"
             "  @functools.cached_property\n"
-            "  @_mail_distil.A_f.record\n"
+            "  @_distil.A_f.record\n"
             "  def f(self) -> M: return M()\n"
         ),
     ),
@@ -71,7 +71,7 @@ ROWS = {
         (
             "class A:\n"
             "\tclass B:\n"
-            "\t\t@_mail_distil.A_B_f.record\n"
+            "\t\t@_distil.A_B_f.record\n"
             "\t\tdef f(self) -> M:\n"
             "\t\t\treturn M()\n"
         ),
@@ -80,42 +80,43 @@ ROWS = {
         "class A:\n  def __f(self) -> M: return M()\ndef __g() -> M: return M()\n",
         (
             "class A:\n"
-            "  @_mail_distil.A___f.record\n"
+            "  @_distil.A___f.record\n"
             "  def __f(self) -> M: return M()\n"
-            "@_mail_distil._g.record\n"
+            "@_distil._g.record\n"
             "def __g() -> M: return M()\n"
         ),
     ),
     "generators": (
         (
-            "from typing import AsyncIterator, Iterator\n"
-            "def f() -> Iterator[M]:\n    yield M()\n"
-            "async def g() -> AsyncIterator[M]:\n    yield M()\n"
+            "import typing as t\n"
+            "def f() -> t.Iterator[M]:\n    yield M()\n"
+            "async def g() -> t.AsyncIterator[M]:\n    yield M()\n"
         ),
-        "from typing import AsyncIterator, Iterator\n"
-        + IMPORT
-        + "@_mail_distil.f.record\ndef f() -> Iterator[M]:\n    yield M()\n"
-        "@_mail_distil.g.record\nasync def g() -> AsyncIterator[M]:\n    yield M()\n",
+        (
+            "import typing as t\n"
+            "@_distil.f.record\ndef f() -> t.Iterator[M]:\n    yield M()\n"
+            "@_distil.g.record\nasync def g() -> t.AsyncIterator[M]:\n    yield M()\n"
+        ),
     ),
     "no body": (
         'def f() -> M: ...\ndef g() -> M: pass\ndef h() -> M:\n    "Doc."\n',
         (
-            "@_mail_distil.f.record\ndef f() -> M: ...\n"
-            "@_mail_distil.g.record\ndef g() -> M: pass\n"
-            '@_mail_distil.h.record\ndef h() -> M:\n    "Doc."\n'
+            "@_distil.f.record\ndef f() -> M: ...\n"
+            "@_distil.g.record\ndef g() -> M: pass\n"
+            '@_distil.h.record\ndef h() -> M:\n    "Doc."\n'
         ),
     ),
     "innermost of decorators with comments between": (
         "@cache\n# why\n@retry(\n    3,  # times\n)\n\n# about f\ndef f() -> M: return M()\n",
         (
             "@cache\n# why\n@retry(\n    3,  # times\n)\n\n# about f\n"
-            "@_mail_distil.f.record\ndef f() -> M: return M()\n"
+            "@_distil.f.record\ndef f() -> M: return M()\n"
         ),
     ),
     "comments before, inside and behind": (
         "# before\n\ndef f() -> M:  # head\n    # inside\n    return M()\n    # end\n# behind\n",
         (
-            "# before\n\n@_mail_distil.f.record\n"
+            "# before\n\n@_distil.f.record\n"
             "def f() -> M:  # head\n    # inside\n    return M()\n    # end\n# behind\n"
         ),
     ),
@@ -123,10 +124,10 @@ ROWS = {
         "if M:\n  def f() -> M: return M(x=1)\nelse:\n  def f() -> M: return M(x=2)\n",
         (
             "if M:\n"
-            "  @_mail_distil.f.record\n"
+            "  @_distil.f.record\n"
             "  def f() -> M: return M(x=1)\n"
             "else:\n"
-            "  @_mail_distil.f_2.record\n"
+            "  @_distil.f_2.record\n"
             "  def f() -> M: return M(x=2)\n"
         ),
     ),
@@ -134,64 +135,63 @@ ROWS = {
         "class A:\n  def f(self) -> M: return M()\ndef A_f() -> M: return M()\n",
         (
             "class A:\n"
-            "  @_mail_distil.A_f.record\n"
+            "  @_distil.A_f.record\n"
             "  def f(self) -> M: return M()\n"
-            "@_mail_distil.A_f_2.record\n"
+            "@_distil.A_f_2.record\n"
             "def A_f() -> M: return M()\n"
         ),
     ),
     "named as the sidecar's own import": (
         "def Contract() -> M: return M()\n",
-        "@_mail_distil.Contract_2.record\ndef Contract() -> M: return M()\n",
+        "@_distil.Contract_2.record\ndef Contract() -> M: return M()\n",
     ),
     "every kind of parameter, walrus and lambda defaults": (
         "def f(a, /, b, *c: int, d=lambda: (yield), e=(z := 1), **g: M) -> M: return M()\n",
         (
-            "@_mail_distil.f.record\n"
+            "@_distil.f.record\n"
             "def f(a, /, b, *c: int, d=lambda: (yield), e=(z := 1), **g: M) -> M: return M()\n"
         ),
     ),
     "identifiers that are not ASCII": (
         "def réponse(straße: int) -> M: return M()\ndef ﬁ() -> M: return M()\n",
         (
-            "@_mail_distil.réponse.record\ndef réponse(straße: int) -> M: return M()\n"
-            "@_mail_distil.fi.record\ndef ﬁ() -> M: return M()\n"
+            "@_distil.réponse.record\ndef réponse(straße: int) -> M: return M()\n"
+            "@_distil.fi.record\ndef ﬁ() -> M: return M()\n"
         ),
     ),
     "form feeds": (
         "\f\ndef f() -> M:\n\f    return M()\n\f\nclass A:\n\f  def g(self) -> M: return M()\n",
         (
-            "\f\n@_mail_distil.f.record\ndef f() -> M:\n\f    return M()\n\f\n"
-            "class A:\n\f  @_mail_distil.A_g.record\n\f  def g(self) -> M: return M()\n"
+            "\f\n@_distil.f.record\ndef f() -> M:\n\f    return M()\n\f\n"
+            "class A:\n\f  @_distil.A_g.record\n\f  def g(self) -> M: return M()\n"
         ),
     ),
     "a def behind a continued line": (
         "class A:\n    \\\n    def f(self) -> M: return M()\n",
-        "class A:\n    \\\n    @_mail_distil.A_f.record\n    def f(self) -> M: return M()\n",
+        "class A:\n    \\\n    @_distil.A_f.record\n    def f(self) -> M: return M()\n",
     ),
     "in with and match": (
         "with a:\n  def f() -> M: return M()\nmatch a:\n  case 1:\n    def g() -> M: return M()\n",
         (
             "with a:\n"
-            "  @_mail_distil.f.record\n"
+            "  @_distil.f.record\n"
             "  def f() -> M: return M()\n"
             "match a:\n"
             "  case 1:\n"
-            "    @_mail_distil.g.record\n"
+            "    @_distil.g.record\n"
             "    def g() -> M: return M()\n"
         ),
     ),
     "no newline at the end": (
         "def f() -> M: return M()",
-        "@_mail_distil.f.record\ndef f() -> M: return M()",
+        "@_distil.f.record\ndef f() -> M: return M()",
     ),
 }
 
 
 @pytest.mark.parametrize(("before", "after"), ROWS.values(), ids=ROWS)
 def test_record(bench: Workbench, before: str, after: str) -> None:
-    ours = "" if IMPORT in after else IMPORT  # behind the row's own imports
-    bench.check("instrument", HEAD + before, HEAD + ours + after)
+    bench.check("instrument", HEAD + before, IMPORT + HEAD + after)
 
 
 @_PEP_695
@@ -200,61 +200,60 @@ def test_type_parameters(bench: Workbench) -> None:
     bench.check(
         "instrument",
         HEAD + before,
-        HEAD + IMPORT + "@_mail_distil.f.record\ndef f[T](a: T) -> M: return M()\n"
-        "class A[T]:\n  @_mail_distil.A_g.record\n  def g(self, a: T) -> M: return M()\n",
+        IMPORT + HEAD + "@_distil.f.record\ndef f[T](a: T) -> M: return M()\n"
+        "class A[T]:\n  @_distil.A_g.record\n  def g(self, a: T) -> M: return M()\n",
     )
 
 
 BYTES = {
     "CRLF": (
-        b"from shop.models import M\r\n\r\ndef f() -> M:\r\n    return M()\r\n",
+        b"from .models import M\r\n\r\ndef f() -> M:\r\n    return M()\r\n",
         (
-            b"from shop.models import M\r\nfrom . import _mail_distil\r\n\r\n"
-            b"@_mail_distil.f.record\r\ndef f() -> M:\r\n    return M()\r\n"
+            b"from . import _mail_distil as _distil\r\nfrom .models import M\r\n\r\n"
+            b"@_distil.f.record\r\ndef f() -> M:\r\n    return M()\r\n"
         ),
     ),
     "CR": (
-        b"from shop.models import M\r\rdef f() -> M:\r    return M()\r",
+        b"from .models import M\r\rdef f() -> M:\r    return M()\r",
         (
-            b"from shop.models import M\rfrom . import _mail_distil\r\r"
-            b"@_mail_distil.f.record\rdef f() -> M:\r    return M()\r"
+            b"from . import _mail_distil as _distil\rfrom .models import M\r\r"
+            b"@_distil.f.record\rdef f() -> M:\r    return M()\r"
         ),
     ),
     "mixed newlines: the first one's kind": (
-        b"from shop.models import M\r\n\ndef f() -> M:\n    return M()\r",
+        b"from .models import M\r\n\ndef f() -> M:\n    return M()\r",
         (
-            b"from shop.models import M\r\nfrom . import _mail_distil\r\n\n"
-            b"@_mail_distil.f.record\r\ndef f() -> M:\n    return M()\r"
+            b"from . import _mail_distil as _distil\r\nfrom .models import M\r\n\n"
+            b"@_distil.f.record\r\ndef f() -> M:\n    return M()\r"
         ),
     ),
     "byte order mark": (
-        b"\xef\xbb\xbffrom shop.models import M\ndef f() -> M: return M()\n",
+        b"\xef\xbb\xbffrom .models import M\ndef f() -> M: return M()\n",
         (
-            b"\xef\xbb\xbffrom shop.models import M\nfrom . import _mail_distil\n"
-            b"@_mail_distil.f.record\ndef f() -> M: return M()\n"
+            b"\xef\xbb\xbffrom . import _mail_distil as _distil\nfrom .models import M\n"
+            b"@_distil.f.record\ndef f() -> M: return M()\n"
         ),
     ),
     "latin-1 by cookie": (
-        b"# coding: latin-1\n'\xe9'\nfrom shop.models import M\ndef f() -> M: return '\xe9'\n",
+        b"# coding: latin-1\n'\xe9'\nfrom .models import M\ndef f() -> M: return '\xe9'\n",
         (
-            b"# coding: latin-1\n'\xe9'\nfrom shop.models import M\nfrom . import _mail_distil\n"
-            b"@_mail_distil.f.record\ndef f() -> M: return '\xe9'\n"
+            b"# coding: latin-1\n'\xe9'\nfrom . import _mail_distil as _distil\n"
+            b"from .models import M\n"
+            b"@_distil.f.record\ndef f() -> M: return '\xe9'\n"
         ),
     ),
     "an encoding with a state": (
-        "# coding: iso2022_jp\nfrom shop.models import M\ndef f() -> M: '日本'\n".encode(
-            "iso2022_jp"
-        ),
+        "# coding: iso2022_jp\nfrom .models import M\ndef f() -> M: '日本'\n".encode("iso2022_jp"),
         (
-            "# coding: iso2022_jp\nfrom shop.models import M\nfrom . import _mail_distil\n"
-            "@_mail_distil.f.record\ndef f() -> M: '日本'\n"
+            "# coding: iso2022_jp\nfrom . import _mail_distil as _distil\nfrom .models import M\n"
+            "@_distil.f.record\ndef f() -> M: '日本'\n"
         ).encode("iso2022_jp"),
     ),
     "line separators that are none of Python's": (
-        "from shop.models import M\n# \u2028 \x0b \x1c\ndef f() -> M: return '\u2028'\n".encode(),
+        "from .models import M\n# \u2028 \x0b \x1c\ndef f() -> M: return '\u2028'\n".encode(),
         (
-            "from shop.models import M\nfrom . import _mail_distil\n# \u2028 \x0b \x1c\n"
-            "@_mail_distil.f.record\ndef f() -> M: return '\u2028'\n"
+            "from . import _mail_distil as _distil\nfrom .models import M\n# \u2028 \x0b \x1c\n"
+            "@_distil.f.record\ndef f() -> M: return '\u2028'\n"
         ).encode(),
     ),
 }
@@ -306,7 +305,7 @@ def test_a_decorator_that_was_taken_off_comes_back_with_its_contract(bench: Work
     text = HEAD + "def f() -> M: return M()\n\ndef g() -> M: return M()\n"
     bench.put(text).run("instrument")
     raw, sidecar = bench.raw, bench.sidecar.read_bytes()
-    bench.edit("@_mail_distil.f.record\n", "")
+    bench.edit("@_distil.f.record\n", "")
     bench.run("instrument")
     assert bench.raw == raw
     assert sorted(bench.load().contracts) == ["f", "g"]

@@ -624,7 +624,7 @@ def _mutated(raw: bytes, chance: random.Random) -> bytes:
     return raw
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FUZZ", "400")) // 100))
 def test_files_with_mistakes(seed: int) -> None:
     chance = random.Random(seed)
     small = [path for path in _installed() if os.stat(path).st_size < 30_000]  # noqa: PTH116

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilgen.errors import ConfigError, NoSchemaError, SchemaError
+from distilgen.errors import ConfigError, MissingPackageError, NoSchemaError, SchemaError
 from distilgen.source import files, modules
 from distilgen.source.functions import Surveyed, survey
 from distilgen.source.index import Index
@@ -722,7 +722,7 @@ _GOOD = """
     [
         pytest.param(
             "from gone_for_good.models import Base\nclass M(Base): ...",
-            SchemaError,
+            MissingPackageError,
             "no schema for M: needs the package gone_for_good, which .* does not have; install it",
             id="missing package",
         ),

@@ -1,0 +1,134 @@
+"""What `check` looks at, and in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distilgen import config, lock
+from distilgen.errors import ConfigError, SourceError
+from distilgen.rewrite import (
+    conflicts,
+    contracts_file,
+    drift,
+    journal,
+    leftovers,
+    marks,
+    module as modules,
+    originals,
+)
+from distilgen.rewrite.finding import Finding, checkout
+from distilgen.source.functions import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from distilgen.project import Project
+    from distilgen.source.files import SourceFile
+
+_OF_ALL = frozenset({config.FILE, lock.FILE})
+"""Files that every contract may depend on; so do templates."""
+
+
+@dataclass
+class Inspection:
+    """One look at a project. new: report candidates that are plain. checked: functions so far."""
+
+    project: Project
+    new: bool
+    checked: int = 0
+    code: drift.Code = field(init=False)
+    _strays: set[Path] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.code = drift.Code(self.project.freeze, self.project.refreeze)
+
+    def findings(self, paths: Sequence[Path]) -> Iterator[Finding]:
+        """What is wrong at or below the paths, and in what depends on them.
+
+        Raises UsageError for paths outside the project, ConfigError.
+        """
+        root = self.project.root
+        trained: dict[str, str] = {}
+        yield from self._of_state()
+        try:
+            trained = {n: entry.contract for n, entry in lock.read(root).models.items()}
+        except ConfigError:
+            conflict = list(conflicts.of_lock(root / lock.FILE))
+            if not conflict:
+                raise
+            yield from conflict
+        targets = self._targets(paths)
+        folders = {path for path in targets if path.is_dir()}
+        for source in self.project.sources(targets, ours=not self.new):
+            if folders:
+                folders |= {source.path.parent}
+            yield from self._of_source(source, trained)
+        if folders:
+            folders |= {path.parent for path in self.project.files(folders)}
+            yield from leftovers.of_folders(root, folders, self._strays)
+
+    def _of_state(self) -> Iterator[Finding]:
+        stopped = journal.interrupted(self.project.root)
+        if stopped:
+            path = self.project.root / journal.FILE
+            yield Finding("run-interrupted", path, 1, "", stopped, "distilgen instrument .")
+
+    def _of_source(self, source: SourceFile, trained: dict[str, str]) -> Iterator[Finding]:
+        root = self.project.root
+        found = list(conflicts.of_module(root, source.path))
+        yield from found
+        if found:
+            return
+        index = self.project.resolver.index
+        try:
+            functions = list(survey(index.of_file(source), self.project.resolver))
+        except SourceError as error:
+            self.project.told(error)
+            return
+        try:
+            loaded = modules.load(root, source)
+        except SourceError as error:
+            path = Path(error.path)
+            mend = checkout(root, path)
+            yield Finding("unreadable", path, error.line or 1, "", error.message, mend)
+            return
+        self.checked += len(loaded.found.functions)
+        self._strays |= {m.imported.sidecar for m in loaded.found.strays if m.imported.sidecar}
+        yield from drift.findings(loaded, functions, self.code, trained, new=self.new)
+
+    def _targets(self, paths: Sequence[Path]) -> list[Path]:
+        """The files and folders to look at."""
+        root = self.project.root
+        kept = (root / originals.FOLDER).resolve()
+        targets: list[Path] = []
+        for path in self.project.targets(paths):
+            if path.name in _OF_ALL or path.suffix == ".jinja":
+                return [root]
+            if path.is_relative_to(kept) and path.suffix == ".json":
+                path = root / path.relative_to(kept).with_suffix("")  # noqa: PLW2901
+            if path.suffix == ".pyi":
+                continue
+            left = (marks.sidecar_path(path), originals.path_for(root, path))
+            if not path.exists() and any(item.exists() for item in left):
+                return [root]  # it may have been renamed
+            targets.append(path)
+        return targets if root in targets else [*targets, *self._dependents(targets)]
+
+    def _dependents(self, targets: Iterable[Path]) -> Iterator[Path]:
+        """The rewritten modules whose contracts depend on a file at or below the targets, or on a
+        module that is no more.
+        """
+        index, origins = self.project.resolver.index, self.project.origins
+        changed = {index.name_of(path)[0] for path in self.project.files(targets)}
+        for path in self.project.files([self.project.root]):
+            if not marks.sidecar_path(path).exists():
+                continue
+            try:
+                contracts = contracts_file.read(path).values()
+            except SourceError:
+                continue  # it is told of where it stands
+            named = {key.partition(":")[0] for item in contracts for key in item.sources}
+            if named & changed or any(origins.place(name, path.parent) is None for name in named):
+                yield path

@@ -1,0 +1,98 @@
+"""The way back: the teachers of a module as they were, and what their authors changed since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from distilgen.errors import SourceError
+from distilgen.rewrite import contracts_file, originals, pruning, teacher, verify
+from distilgen.rewrite.module import beside, name_of, planned, refusal, spliced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+    from distilgen.rewrite.module import Change, Module, Planned
+    from distilgen.rewrite.pruned import Pruned
+
+
+def restore(
+    module: Module, refused: Callable[[SourceError], None], only: Collection[str] | None = None
+) -> Planned:
+    """Give back the teachers: all of the module's, or those with the qualified names in `only`.
+
+    refused: is told of stubs whose bodies are not there, or do not fit any more; they stay. Bodies
+    of functions that are gone stay where they are kept.
+    """
+    chosen, edits = [], []
+    used: dict[Path, set[str]] = {}
+    for mark in module.found.all:
+        if only is None or mark.qualname in only:
+            try:
+                edit, origin = teacher.edit_of(module, mark)
+            except ValueError as error:
+                refused(refusal(module, mark.function, str(error)))
+                continue
+            chosen.append(mark)
+            edits.append(edit)
+            used.setdefault(origin, set()).add(mark.contract)
+    left = [mark for mark in module.found.all if mark not in chosen]
+    after = spliced(module, [*edits, *teacher.imports_of(module, left)])
+    source, found = verify.edited(module.source, module.found, after)
+    mine = {mark.contract for mark in module.found.functions}
+    kept = {mark.contract for mark in left if mark.imported.own}
+    text = module.source.text
+    gone = {n for n, body in module.bodies.items() if n not in mine and body not in text}
+    bodies = {n: body for n, body in module.bodies.items() if n in kept or n in gone}
+    made = planned(
+        module,
+        _with_imports(replace(module, source=source, found=found), used, bodies),
+        {name: contract for name, contract in module.contracts.items() if name in kept},
+        bodies,
+        [name_of(module, mark) for mark in chosen],
+    )
+    moved = [
+        change
+        for origin, names in used.items()
+        if origin != module.path and not origin.exists()
+        for change in _left_behind(module.project, origin, names)
+    ]
+    notes = [
+        f"{teacher.place_of(module, module.path)} keeps the body of {name}, which is gone from "
+        f"{module.path.name}; delete it there, or the file, when nobody needs it"
+        for name in sorted(gone)
+    ]
+    changes = (*reversed(made.changes), *moved)
+    return replace(made, changes=changes, notes=tuple(notes))
+
+
+def _with_imports(
+    module: Module, used: Mapping[Path, set[str]], left: Mapping[str, str]
+) -> pruning.Pruning:
+    """The module with the imports that its restored functions need. used: the contracts of these,
+    by the modules that they were made for. left: the bodies that are still removed.
+    """
+    given: list[str] = []
+    foreign: list[Pruned] = []
+    for origin, names in used.items():
+        bodies = module.bodies
+        if origin != module.path:
+            bodies = originals.read(module.project, origin)
+            foreign += originals.imports(module.project, origin)
+        given += [bodies[name] for name in sorted(names) if name in bodies]
+    try:
+        return pruning.restored(module, given, left.values(), foreign)
+    except ValueError as error:
+        raise SourceError(module.path, str(error)) from error
+
+
+def _left_behind(project: Path, origin: Path, names: set[str]) -> list[Change]:
+    """What goes of the sidecar and the bodies of a module that is no more, such as this one before
+    it was renamed, when the functions with these contracts have been restored elsewhere.
+    """
+    contracts = {n: c for n, c in contracts_file.read(origin).items() if n not in names}
+    bodies = {n: body for n, body in originals.read(project, origin).items() if n not in names}
+    needed = pruning.used_by(bodies.values())
+    kept = [p for p in originals.imports(project, origin) if needed.intersection(p.names)]
+    return [c for c in beside(project, origin, contracts, bodies, kept) if c.before != c.after]
