@@ -18,8 +18,11 @@ from distilgen.rewrite import (
     module as modules,
     originals,
 )
-from distilgen.rewrite.finding import Finding, checkout
+from distilgen.rewrite.finding import Finding, checkout, command
+from distilgen.source import files
 from distilgen.source.functions import survey
+from distilgen.source.modules import find
+from distilgen.source.walk import module_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +43,8 @@ class Inspection:
     checked: int = 0
     code: drift.Code = field(init=False)
     _strays: set[Path] = field(default_factory=set)
+    _named: set[str] = field(default_factory=set)
+    _unread: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.code = drift.Code(self.project.freeze, self.project.refreeze)
@@ -50,15 +55,16 @@ class Inspection:
         Raises UsageError for paths outside the project, ConfigError.
         """
         root = self.project.root
-        trained: dict[str, str] = {}
+        known = lock.Lock()
         yield from self._of_state()
         try:
-            trained = {n: entry.contract for n, entry in lock.read(root).models.items()}
+            known = lock.read(root)
         except ConfigError:
             conflict = list(conflicts.of_lock(root / lock.FILE))
             if not conflict:
                 raise
             yield from conflict
+        trained = {name: entry.contract for name, entry in known.models.items()}
         targets = self._targets(paths)
         folders = {path for path in targets if path.is_dir()}
         for source in self.project.sources(targets, ours=not self.new):
@@ -68,6 +74,8 @@ class Inspection:
         if folders:
             folders |= {path.parent for path in self.project.files(folders)}
             yield from leftovers.of_folders(root, folders, self._strays)
+        if root in targets:
+            yield from self._of_lock(known)
 
     def _of_state(self) -> Iterator[Finding]:
         stopped = journal.interrupted(self.project.root)
@@ -77,6 +85,7 @@ class Inspection:
 
     def _of_source(self, source: SourceFile, trained: dict[str, str]) -> Iterator[Finding]:
         root = self.project.root
+        self._unread.add(source.path)
         found = list(conflicts.of_module(root, source.path))
         yield from found
         if found:
@@ -95,8 +104,36 @@ class Inspection:
             yield Finding("unreadable", path, error.line or 1, "", error.message, mend)
             return
         self.checked += len(loaded.found.functions)
-        self._strays |= {m.imported.sidecar for m in loaded.found.strays if m.imported.sidecar}
+        self._unread.remove(source.path)
+        strays = {m.imported.sidecar for m in loaded.found.strays if m.imported.sidecar}
+        for contracts in (loaded.contracts, *map(contracts_file.read, map(module_of, strays))):
+            self._named |= {contract.function for contract in contracts.values()}
+        self._strays |= strays
         yield from drift.findings(loaded, functions, self.code, trained, new=self.new)
+
+    def _of_lock(self, known: lock.Lock) -> Iterator[Finding]:
+        """What the lock says is rewritten, and of which nothing but the teacher is left."""
+        root = self.project.root
+        for name in sorted(set(known.functions) - self._named):
+            module, _, qualname = name.partition(":")
+            state = known.functions[name].state
+            path = find(module, self.project.roots)
+            if path is None or path in self._unread:
+                continue  # it is gone, or it has been told why
+            line = dict(self._lines(path)).get(qualname)
+            if line:
+                message = f"lost all that distilgen wrote; {lock.FILE} says that it is {state}"
+                mend = command("instrument", root, path, qualname)
+                yield Finding("decorator-lost", path, line, qualname, message, mend)
+
+    def _lines(self, path: Path) -> Iterator[tuple[str, int]]:
+        try:
+            tree = files.read(path).tree
+        except SourceError as error:
+            self.project.told(error)
+            return
+        for qualname, function in marks.functions(tree):
+            yield qualname, function.lineno
 
     def _targets(self, paths: Sequence[Path]) -> list[Path]:
         """The files and folders to look at."""

@@ -52,19 +52,19 @@ def restore(
         bodies,
         [name_of(module, mark) for mark in chosen],
     )
-    moved = [
-        change
-        for origin, names in used.items()
-        if origin != module.path and not origin.exists()
-        for change in _left_behind(module.project, origin, names)
-    ]
+    changes, gone_there = list(reversed(made.changes)), []
+    for origin, names in used.items():
+        if origin != module.path and not origin.exists():
+            contracts = contracts_file.read(origin)
+            gone_there += [contracts[name].function for name in sorted(names) if name in contracts]
+            changes += _left_behind(module.project, origin, names)
     notes = [
         f"{teacher.place_of(module, module.path)} keeps the body of {name}, which is gone from "
         f"{module.path.name}; delete it there, or the file, when nobody needs it"
         for name in sorted(gone)
     ]
-    changes = (*reversed(made.changes), *moved)
-    return replace(made, changes=changes, notes=tuple(notes))
+    gone_names = (*made.gone, *gone_there)
+    return replace(made, changes=tuple(changes), gone=gone_names, notes=tuple(notes))
 
 
 def _with_imports(

@@ -336,3 +336,35 @@ def test_what_a_renamed_module_needs_is_not_left_over(distilgen: Cli) -> None:
         assert ran.code == 1
         assert ran.out.count("\n") == 1
         assert "src/shop/post.py:7: reply: uses _mail_distil.py, the sidecar of another" in ran.out
+
+
+def _without_all(distilgen: Cli, text: str) -> None:
+    """`reply` is instrumented, and everything but the lock's entry is lost again."""
+    distilgen("instrument", "src")
+    (distilgen.folder / "src/shop/_mail_distil.py").unlink()
+    distilgen.write({"src/shop/mail.py": text})
+
+
+def test_a_function_of_which_the_lock_alone_knows(distilgen: Cli) -> None:
+    text = distilgen.read("src/shop/mail.py")
+    _without_all(distilgen, text)
+    ran = distilgen("check")
+    assert ran.code == 1
+    line = text[: text.index("def reply")].count("\n") + 1
+    assert ran.out == (
+        f"src/shop/mail.py:{line}: reply: lost all that distilgen wrote; "
+        "distilgen.lock says that it is recorded; "
+        "mend: distilgen instrument --only reply src/shop/mail.py\n"
+    )
+    assert distilgen("instrument", "--only", "reply", "src/shop/mail.py").code == 0
+    assert distilgen("check").code == 0
+
+
+def test_a_function_that_went_with_all_that_was_of_it(distilgen: Cli) -> None:
+    _without_all(distilgen, "")
+    assert distilgen("check").code == 0
+
+
+def test_the_lock_says_nothing_of_files_that_were_not_looked_at(distilgen: Cli) -> None:
+    _without_all(distilgen, distilgen.read("src/shop/mail.py"))
+    assert distilgen("check", "src/shop/models.py").code == 0
