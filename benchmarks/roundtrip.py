@@ -215,8 +215,13 @@ class _Leg:
         self._broken(f"a second pass refuses: {error.message}")
 
     def _back(self, original: bytes) -> None:
-        planned = restoration.restore(self._load(files.read(self.path)), self._refused_again)
-        _write(planned)
+        loaded = self._load(files.read(self.path))
+        names = sorted({mark.qualname for mark in loaded.found.all})
+        if len(names) > 1:  # in two steps: what one restores must not stand in the other's way
+            half = names[:: 2 if self.step == "instrument" else -2]
+            _write(restoration.restore(loaded, self.path.stem, self._refused_again, half))
+            loaded = self._load(files.read(self.path))
+        _write(restoration.restore(loaded, self.path.stem, self._refused_again))
         if self.path.read_bytes() == original:
             self.trip.restored[self.step] += 1
         else:

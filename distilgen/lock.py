@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from distilgen import sides
 from distilgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class Lock:
 
 
 def read(project: Path) -> Lock:
-    """The project's lock; an empty one where there is no file. Raises ConfigError when it is not
-    ours, or holds a merge conflict.
+    """The project's lock; an empty one where there is no file. The sides of a merge conflict are
+    taken together, where they are not at odds. Raises ConfigError when it is not ours.
     """
     path = project / FILE
     if not path.exists():
@@ -98,19 +99,31 @@ def read(project: Path) -> Lock:
     text = ""
     try:
         text = path.read_text("utf-8")
-        content = json.loads(text)
-        functions, models = content.get("functions", {}), content.get("models", {})
+        both = sides.sides(text)
+        if both is None:
+            return _parsed(text)
+        ours, theirs = map(_parsed, both)
         return Lock(
-            {name: Function(**entry) for name, entry in functions.items()},
-            {name: Model(**entry) for name, entry in models.items()},
+            sides.together(ours.functions, theirs.functions),
+            sides.together(ours.models, theirs.models),
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
-                message = f"{path}:{number}: holds a merge conflict; keep the entries of both sides"
-                raise ConfigError(f"{message}, one for each name") from error
+        line = sides.line_in(text)
+        if line:
+            message = f"{path}:{line}: holds a merge conflict; keep the entries of both sides"
+            raise ConfigError(f"{message}, one for each name ({error})") from error
         message = f"{path}: cannot be read ({error}); take it back from version control"
         raise ConfigError(message) from error
+
+
+def _parsed(text: str) -> Lock:
+    """Raises ValueError and what else comes of data in another shape."""
+    content = json.loads(text)
+    functions, models = content.get("functions", {}), content.get("models", {})
+    return Lock(
+        {name: Function(**entry) for name, entry in functions.items()},
+        {name: Model(**entry) for name, entry in models.items()},
+    )
 
 
 def _part(name: str, entries: Mapping[str, Any]) -> str:

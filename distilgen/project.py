@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from distilgen.contract import Contract
+    from distilgen.rewrite.archive import Archive
     from distilgen.rewrite.elsewhere import Elsewhere
     from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
@@ -57,6 +58,7 @@ class Project:
     python: str
     told: Callable[[SourceError], None]
     _worker: SchemaWorker | None = field(default=None, repr=False)
+    _surveyed: SourceFile | None = field(default=None, repr=False)
 
     @classmethod
     def at(
@@ -121,14 +123,22 @@ class Project:
             raise ConfigError(f"{self.root / config.FILE}: templates: there is no folder {folder}")
         return texts.prompt(self.config.prompt, self.root, folder)
 
+    def name_of(self, path: Path) -> str:
+        """The dotted name of the module that a file is."""
+        return modules.name_in(modules.package_of(path.parent, self.roots)[0], path)
+
+    def is_whole(self, paths: Iterable[Path]) -> bool:
+        """Do the paths, none for the project, name all of it?"""
+        return self.root in (self.targets(paths) or [self.root])
+
     def targets(self, paths: Iterable[Path]) -> list[Path]:
-        """What the user named, absolute. A sidecar stands for its module. Raises UsageError for
-        what is outside the project.
+        """What the user named, absolute, below the project's folder; links in there are not
+        followed. A sidecar stands for its module. Raises UsageError for what is outside.
         """
         found = []
         for path in paths:
-            absolute = Path(os.path.abspath(path))  # noqa: PTH100 - `resolve` would follow links
-            if not absolute.resolve().is_relative_to(self.root):
+            absolute = self._inside(Path(os.path.abspath(path)))  # noqa: PTH100 - it follows no link
+            if absolute is None:
                 raise UsageError(
                     f"{path} is outside the project {self.root}; run distilgen in its own project, "
                     "or name that with --project"
@@ -138,6 +148,16 @@ class Project:
             found.append(absolute)
         return found
 
+    def _inside(self, path: Path) -> Path | None:
+        """A path as it is from the project's folder, to which a link may have led; None outside."""
+        if not path.resolve().is_relative_to(self.root):
+            return None
+        if path.is_relative_to(self.root):
+            return path
+        ways = (*reversed(path.parents), path)
+        entry = next(way for way in ways if way.resolve().is_relative_to(self.root))
+        return entry.resolve() / path.relative_to(entry)
+
     def files(self, paths: Iterable[Path]) -> Iterator[Path]:
         """Every source file at or below the paths."""
         return (Path(item.path) for item in self._walk(paths))
@@ -145,9 +165,10 @@ class Project:
     def sources(self, paths: Iterable[Path], *, ours: bool = False) -> Iterator[SourceFile]:
         """Every source file at or below the paths that can be read; the others are told.
 
-        ours: only those that distilgen has rewritten, or left a sidecar or removed bodies of.
+        ours: only those that distilgen has rewritten, or left a sidecar or removed bodies of; those
+        that the configuration leaves out by now are among them.
         """
-        for source in self._read(Path(item.path) for item in self._walk(paths)):
+        for source in self._read(Path(item.path) for item in self._walk(paths, whole=ours)):
             if not ours or self._is_ours(source):
                 yield source
 
@@ -176,8 +197,6 @@ class Project:
 
         ours: as for `sources`. everything: all files.
         """
-        from distilgen.source.functions import survey  # noqa: PLC0415
-
         if ours or everything:
             sources = self.sources(paths, ours=ours)
         else:
@@ -185,11 +204,19 @@ class Project:
             sources = self._read(Path(item.path) for item in found)
         for source in sources:
             try:
-                facts = self.resolver.index.of_file(source)
+                functions = self.functions_of(source)
             except SourceError as error:
                 self.told(error)
                 continue
-            yield Surveys(source, tuple(survey(facts, self.resolver)))
+            yield Surveys(source, functions)
+
+    def functions_of(self, source: SourceFile) -> tuple[Surveyed, ...]:
+        """The functions of a file, as `survey` has them. Raises SourceError."""
+        from distilgen.source.functions import survey  # noqa: PLC0415
+
+        facts = self.resolver.index.of_file(source)
+        self._surveyed = source
+        return tuple(survey(facts, self.resolver))
 
     def function(self, name: str) -> tuple[SourceFile, Surveyed]:
         """The function named `module:qualname`. Raises UsageError, with the nearest names."""
@@ -199,13 +226,12 @@ class Project:
                 f"{name}: name a function as module:function, for example shop.mail:reply"
             )
         from distilgen.source import files  # noqa: PLC0415
-        from distilgen.source.functions import survey  # noqa: PLC0415
 
         path = modules.find(module, self.roots)
         if path is None:
             raise UsageError(f"{name}: no module {module} under {', '.join(map(str, self.roots))}")
         source = files.read(path)
-        found = list(survey(self.resolver.index.of_file(source), self.resolver))
+        found = self.functions_of(source)
         for item in found:
             if item.function.qualname == qualname:
                 return source, item
@@ -241,11 +267,13 @@ class Project:
         from distilgen.source.schema import annotations_of  # noqa: PLC0415
 
         annotations = dict(annotations_of(function))
+        path, source = function.facts.path, self._surveyed
         return self.origins.of(
             function.facts.name,
-            function.facts.path,
+            path,
             [function.answer, *(annotations[name] for name in arguments if name in annotations)],
             function.function.classes,
+            source if source and source.path == path else None,
         )
 
     @cached_property
@@ -254,7 +282,14 @@ class Project:
         from distilgen.rewrite.elsewhere import Elsewhere  # noqa: PLC0415
 
         found = walk([self.root], wanted=lambda _: True, missing=lambda _: None)
-        return Elsewhere(self.root, [Path(item.path) for item in found])
+        return Elsewhere(self.archive, [Path(item.path) for item in found])
+
+    @cached_property
+    def archive(self) -> Archive:
+        """What is kept beside its modules, for a command that plans before it writes."""
+        from distilgen.rewrite.archive import Archive  # noqa: PLC0415
+
+        return Archive(self.root)
 
     def frozen(self) -> Iterator[Contract]:
         """The contracts of all sidecars of the project. Sidecars that cannot be read are told."""
@@ -279,10 +314,11 @@ class Project:
         """May a module be rewritten, or its rewriting have been stopped half way?"""
         from distilgen.rewrite import marks, originals  # noqa: PLC0415
 
+        kept = originals.path_for(self.root, source.path)
         return (
             marks.may_be_in(source)
             or marks.sidecar_path(source.path).exists()
-            or originals.path_for(self.root, source.path).exists()
+            or os.path.exists(kept)  # noqa: PTH110 - says no where nobody may look
         )
 
     def _read(self, paths: Iterable[Path]) -> Iterator[SourceFile]:
@@ -294,8 +330,9 @@ class Project:
             except SourceError as error:
                 self.told(error)
 
-    def _walk(self, paths: Iterable[Path]) -> Iterator[Found]:
-        return walk(self.targets(paths), wanted=self._takes, missing=self.told)
+    def _walk(self, paths: Iterable[Path], *, whole: bool = False) -> Iterator[Found]:
+        wanted = (lambda _: True) if whole else self._takes
+        return walk(self.targets(paths), wanted=wanted, missing=self.told)
 
     def _takes(self, path: str) -> bool:
         if self.config.takes_all:
@@ -318,9 +355,9 @@ class Project:
         return "\n".join(parts)
 
 
-def matches(function: Surveyed, patterns: Sequence[str]) -> bool:
-    """Is a function named, by its qualified name, `module:qualname` or a glob of either?"""
-    names = (function.function.qualname, function.name)
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Is the function `module:qualname` named, by that, its qualified name or a glob of either?"""
+    names = (name, name.rpartition(":")[2])
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 

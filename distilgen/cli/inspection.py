@@ -20,13 +20,13 @@ from distilgen.rewrite import (
 )
 from distilgen.rewrite.finding import Finding, checkout, command
 from distilgen.source import files
-from distilgen.source.functions import survey
 from distilgen.source.modules import find
 from distilgen.source.walk import module_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from distilgen.contract import Contract
     from distilgen.project import Project
     from distilgen.source.files import SourceFile
 
@@ -42,9 +42,12 @@ class Inspection:
     new: bool
     checked: int = 0
     code: drift.Code = field(init=False)
-    _strays: set[Path] = field(default_factory=set)
-    _named: set[str] = field(default_factory=set)
-    _unread: set[Path] = field(default_factory=set)
+    _seen: dict[Path, frozenset[str] | None] = field(default_factory=dict)
+    """The functions with contracts in the sidecars of modules: of those that were looked at, and of
+    those whose sidecars these use. None where something cannot be read, and that is told.
+    """
+    _foreign: set[Path] = field(default_factory=set)
+    """Modules whose sidecars others use."""
 
     def __post_init__(self) -> None:
         self.code = drift.Code(self.project.freeze, self.project.refreeze)
@@ -57,23 +60,24 @@ class Inspection:
         root = self.project.root
         known = lock.Lock()
         yield from self._of_state()
+        conflict = list(conflicts.of_lock(root))
+        yield from conflict
         try:
             known = lock.read(root)
         except ConfigError:
-            conflict = list(conflicts.of_lock(root / lock.FILE))
             if not conflict:
                 raise
-            yield from conflict
         trained = {name: entry.contract for name, entry in known.models.items()}
         targets = self._targets(paths)
         folders = {path for path in targets if path.is_dir()}
         for source in self.project.sources(targets, ours=not self.new):
             if folders:
                 folders |= {source.path.parent}
-            yield from self._of_source(source, trained)
+            yield from self._of_source(source, trained, None if conflict else known.functions)
+        yield from self._of_foreign()
         if folders:
             folders |= {path.parent for path in self.project.files(folders)}
-            yield from leftovers.of_folders(root, folders, self._strays)
+            yield from leftovers.of_folders(root, folders, self._foreign)
         if root in targets:
             yield from self._of_lock(known)
 
@@ -83,42 +87,59 @@ class Inspection:
             path = self.project.root / journal.FILE
             yield Finding("run-interrupted", path, 1, "", stopped, "distilgen instrument .")
 
-    def _of_source(self, source: SourceFile, trained: dict[str, str]) -> Iterator[Finding]:
+    def _of_source(
+        self,
+        source: SourceFile,
+        trained: dict[str, str],
+        locked: Mapping[str, lock.Function] | None,
+    ) -> Iterator[Finding]:
         root = self.project.root
-        self._unread.add(source.path)
-        found = list(conflicts.of_module(root, source.path))
+        self._seen[source.path] = None
+        found = list(conflicts.of_module(root, source))
         yield from found
         if found:
             return
-        index = self.project.resolver.index
         try:
-            functions = list(survey(index.of_file(source), self.project.resolver))
+            functions = self.project.functions_of(source)
         except SourceError as error:
             self.project.told(error)
             return
         try:
-            loaded = modules.load(root, source)
+            loaded = modules.load(root, source, self.project.archive)
         except SourceError as error:
-            path = Path(error.path)
-            mend = checkout(root, path)
-            yield Finding("unreadable", path, error.line or 1, "", error.message, mend)
+            yield self._unreadable(error)
             return
         self.checked += len(loaded.found.functions)
-        self._unread.remove(source.path)
-        strays = {m.imported.sidecar for m in loaded.found.strays if m.imported.sidecar}
-        for contracts in (loaded.contracts, *map(contracts_file.read, map(module_of, strays))):
-            self._named |= {contract.function for contract in contracts.values()}
-        self._strays |= strays
+        self._seen[source.path] = _functions(loaded.contracts)
+        sidecars = (mark.imported.sidecar for mark in loaded.found.strays)
+        self._foreign |= {module_of(sidecar) for sidecar in sidecars if sidecar}
         yield from drift.findings(loaded, functions, self.code, trained, new=self.new)
+        if locked is not None:
+            yield from drift.of_lock(loaded, locked)
+
+    def _of_foreign(self) -> Iterator[Finding]:
+        """What is wrong with sidecars that are used, of modules that were not looked at."""
+        for path in sorted(self._foreign - set(self._seen)):
+            self._seen[path] = None
+            try:
+                self._seen[path] = _functions(contracts_file.read(path))
+            except SourceError as error:
+                yield self._unreadable(error)
+
+    def _unreadable(self, error: SourceError) -> Finding:
+        path = Path(error.path)
+        mend = checkout(self.project.root, path)
+        return Finding("unreadable", path, error.line or 1, "", error.message, mend)
 
     def _of_lock(self, known: lock.Lock) -> Iterator[Finding]:
         """What the lock says is rewritten, and of which nothing but the teacher is left."""
         root = self.project.root
-        for name in sorted(set(known.functions) - self._named):
+        named = {name for names in self._seen.values() for name in names or ()}
+        for name in sorted(set(known.functions) - named):
             module, _, qualname = name.partition(":")
             state = known.functions[name].state
             path = find(module, self.project.roots)
-            if path is None or path in self._unread:
+            if path is None or (path in self._seen and self._seen[path] is None):
                 continue  # it is gone, or it has been told why
             line = dict(self._lines(path)).get(qualname)
             if line:
@@ -169,3 +190,7 @@ class Inspection:
             named = {key.partition(":")[0] for item in contracts for key in item.sources}
             if named & changed or any(origins.place(name, path.parent) is None for name in named):
                 yield path
+
+
+def _functions(contracts: Mapping[str, Contract]) -> frozenset[str]:
+    return frozenset(contract.function for contract in contracts.values())

@@ -42,7 +42,7 @@ def command(
             skipped=selection.skipped,
         )
         records = current.project.config.records
-        if planned and records != RECORDS:
+        if any(plan.states for plan in planned) and records != RECORDS:
             hint = f"records are looked for in {records}: run the program with DISTILGEN_RECORDS"
             click.echo(hint, err=True)
         return code

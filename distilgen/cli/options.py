@@ -79,6 +79,20 @@ class Session:
         function = f"{error.function}: " if error.function else ""
         click.echo(f"{place}: {function}{error.message}", err=True)
 
+    @contextmanager
+    def telling(self, path: Path) -> Iterator[None]:
+        """What is wrong with a file is told, and the work goes on with the next."""
+        try:
+            yield
+        except SourceError as error:
+            self.tell(error)
+        except (RecursionError, MemoryError):
+            message = (
+                "is nested too deeply for Python's compiler, or needs a module that is; left as it "
+                "is"
+            )
+            self.tell(SourceError(path, message))
+
     def code(self, otherwise: int = CLEAN) -> int:
         """The exit code: 123 after a problem."""
         return FAILED if self.failed else otherwise

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from distilgen import lock
 from distilgen.errors import CLEAN, FINDINGS
 
 if TYPE_CHECKING:
@@ -114,12 +113,12 @@ def finish(
     skipped: Sequence[Skipped] = (),
 ) -> int:
     """Show or make the changes, and say what came of it. Returns the exit code."""
+    from distilgen.rewrite.run import would as shown  # noqa: PLC0415 - as above
+
     functions = changed_files = pruned = 0
-    root = current.project.root
-    old = lock.read(root)
     would = "" if work else "would be "
-    done = work.write(planned, current.tell) if work else planned
-    for plan in done:
+    done = work.write(planned, current.tell) if work else shown(current.project.root, planned)
+    for plan in done.plans:
         if mode.diff:
             for change in plan.changes:
                 show_diff(current, change)
@@ -131,18 +130,13 @@ def finish(
             files = [f"file {current.project.relative(change.path)}" for change in plan.changes]
             for name in plan.functions or files:
                 click.echo(f"{would}{verb}: {name}")
-    new = old.after(done)
-    if new != old:
-        path = root / lock.FILE
+    if done.lock:
         if mode.diff:
-            from distilgen.rewrite.module import Change  # noqa: PLC0415 - as above
-
-            before = path.read_bytes() if path.exists() else None
-            show_diff(current, Change(path, before, new.render()))
+            show_diff(current, done.lock)
         elif not (changed_files or mode.quiet):
-            click.echo(f"{would}{verb}: file {lock.FILE}")
+            click.echo(f"{would}{verb}: file {current.project.relative(done.lock.path)}")
         changed_files += 1
-    for note in (note for plan in done for note in plan.notes):
+    for note in (note for plan in done.plans for note in plan.notes):
         click.echo(note, err=True)
     if mode.verbose:
         for item in skipped:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import click
 
 from distilgen.cli import options, report
-from distilgen.errors import SourceError
-from distilgen.project import refuse_absent
+from distilgen.cli.selection import forgotten
+from distilgen.project import matches, refuse_absent
 from distilgen.rewrite import module as modules
 from distilgen.rewrite.restoration import restore
 
@@ -32,19 +31,18 @@ def command(
         planned, named, known = [], set(), []
         targets = paths or (current.project.root,)
         for source in report.progress(current.project.sources(targets, ours=True), mode):
-            try:
-                loaded = modules.load(current.project.root, source)
+            with current.telling(source.path):
+                loaded = modules.load(current.project.root, source, current.project.archive)
+                module = current.project.name_of(source.path)
                 names = [mark.qualname for mark in loaded.found.all]
-                known += names
-                chosen = {
-                    n for n in names if not only or any(fnmatchcase(n, _bare(p)) for p in only)
-                }
-                named |= {p for p in only if any(fnmatchcase(n, _bare(p)) for n in names)}
+                known += [*names, *(f"{module}:{name}" for name in names)]
+                chosen = {name for name in names if matches(f"{module}:{name}", only)}
+                named |= {p for p in only for name in chosen if matches(f"{module}:{name}", [p])}
                 if chosen or not only:
-                    planned.append(restore(loaded, current.tell, chosen if only else None))
-            except SourceError as error:
-                current.tell(error)
+                    planned.append(restore(loaded, module, current.tell, chosen if only else None))
         refuse_absent(only, named, known)
+        if not only:
+            planned += forgotten(current.project, paths, planned)
         return report.finish(
             current,
             planned,
@@ -52,8 +50,3 @@ def command(
             mode,
             verb="restored",
         )
-
-
-def _bare(pattern: str) -> str:
-    """The qualified name in `module:qualname`."""
-    return pattern.rpartition(":")[2]

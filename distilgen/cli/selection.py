@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from distilgen import lock
 from distilgen.cli import report
 from distilgen.errors import NoSchemaError, SchemaError, SourceError
 from distilgen.project import matches, refuse_absent
-from distilgen.rewrite import module as modules
+from distilgen.rewrite import leftovers, module as modules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from distilgen.cli.options import Mode, Session
     from distilgen.contract import Contract
+    from distilgen.project import Project
     from distilgen.rewrite.module import Module, Planned
     from distilgen.source.functions import Surveyed
 
@@ -44,31 +46,31 @@ class Selection:
     skipped: list[Skipped] = field(default_factory=list)
 
     def plans(self, plan: Callable[[Module, Wanted], Planned]) -> list[Planned]:
-        """What `plan` says of each file with candidates. Nothing is written yet, so that a wrong
-        name in `only` changes nothing: it raises UsageError.
+        """What `plan` says of each file with candidates, and what the lock is to forget. Nothing
+        is written yet, so that a wrong name in `only` changes nothing: it raises UsageError.
         """
         planned, named = [], set()
         known: list[str] = []
         project = self.current.project
         for surveys in report.progress(project.survey(self.paths or [project.root]), self.mode):
-            known += [item.function.qualname for item in surveys.functions]
-            chosen = [i for i in surveys.functions if not self.only or matches(i, self.only)]
+            known += [n for i in surveys.functions for n in (i.function.qualname, i.name)]
+            chosen = [i for i in surveys.functions if not self.only or matches(i.name, self.only)]
             named |= {
-                pattern for pattern in self.only for item in chosen if matches(item, [pattern])
+                pattern for pattern in self.only for item in chosen if matches(item.name, [pattern])
             }
             for item in chosen:
                 if self.only and item.reason:
                     self._refuse(item, item.reason)
                 elif item.reason and item.near:
                     self.skip(item, item.reason)
-            try:
-                loaded = modules.load(self.current.project.root, surveys.source)
-                frozen = list(self._frozen([item for item in chosen if item.is_candidate], loaded))
+            with self.current.telling(surveys.source.path):
+                loaded = modules.load(project.root, surveys.source, project.archive)
+                frozen = list(self._frozen([item for item in chosen if item.is_candidate]))
                 if frozen:
                     planned.append(plan(loaded, frozen))
-            except SourceError as error:
-                self.current.tell(error)
         refuse_absent(self.only, named, known)
+        if not self.only:
+            planned += forgotten(project, self.paths, planned)
         return planned
 
     def skip(self, item: Surveyed, reason: str) -> None:
@@ -76,22 +78,33 @@ class Selection:
         where = f"{self.current.project.relative(item.facts.path)}:{item.function.line}"
         self.skipped.append(Skipped(where, item.name, reason))
 
-    def _frozen(
-        self, candidates: list[Surveyed], loaded: Module
-    ) -> Iterator[tuple[Surveyed, Contract]]:
+    def _frozen(self, candidates: list[Surveyed]) -> Iterator[tuple[Surveyed, Contract]]:
         for item in candidates:
             try:
                 yield item, self.current.project.freeze(item)
             except NoSchemaError as error:
                 self.skip(item, str(error))
             except SchemaError as error:
-                self._refuse(item, str(error))
-                kept = loaded.contract_of(item.function.line)
-                if kept:
-                    yield item, kept
+                self._refuse(item, str(error))  # what is frozen of it stays
 
     def _refuse(self, item: Surveyed, message: str) -> None:
         function = item.function
         self.current.tell(
             SourceError(item.facts.path, message, line=function.line, function=function.qualname)
         )
+
+
+def forgotten(
+    project: Project, paths: Sequence[Path], planned: Sequence[Planned]
+) -> Iterator[Planned]:
+    """That the lock forgets the functions that are no more, where the paths are all of the project.
+
+    planned: what becomes of the modules, and so of their functions' entries.
+    """
+    if not project.is_whole(paths):
+        return
+    known = set(lock.read(project.root).functions)
+    known -= {name for plan in planned for name in (*plan.states, *plan.gone)}
+    gone = leftovers.functions_gone(known, project.roots, project.files([project.root]))
+    if gone:
+        yield modules.Planned((), (), gone=gone)

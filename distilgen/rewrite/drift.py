@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from dataclasses import dataclass, field
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError
-from distilgen.rewrite import marks, originals
-from distilgen.rewrite.finding import Finding, checkout, command
+from distilgen import lock
+from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError, SourceError
+from distilgen.rewrite import marks, originals, teacher
+from distilgen.rewrite.finding import Finding, checkout, command, shown
+from distilgen.rewrite.module import states_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,7 +52,7 @@ def findings(
     report candidates that are plain.
     """
     by_line = {item.function.line: item for item in functions}
-    unbound = {function.lineno for _, function, _ in _unbound(module)}
+    unbound = {item.function.lineno for item in module.found.unbound}
     live = set()
     for mark in module.found.functions:
         live.add(mark.contract)
@@ -77,6 +78,21 @@ def findings(
                 message = f"is new: it returns {item.answer}, and nothing records it"
                 mend = command("instrument", module.project, module.path, qualname)
                 yield Finding("new-candidate", module.path, line, qualname, message, mend)
+
+
+def of_lock(module: Module, locked: Mapping[str, lock.Function]) -> Iterator[Finding]:
+    """Where the lock says something else of a module's functions than its sidecar. locked: by
+    `module:qualname`.
+    """
+    for mark in module.found.functions:
+        contract = module.contracts.get(mark.contract)
+        for name, state in states_of([contract] if contract else []).items():
+            if locked.get(name) != state:
+                said = f"something else than {marks.sidecar_path(module.path).name}"
+                message = f"{lock.FILE} says {said if name in locked else 'nothing'} of it"
+                mend = command("instrument", module.project, module.path)
+                line = mark.function.lineno
+                yield Finding("lock-differs", module.path, line, mark.qualname, message, mend)
 
 
 def _has_schema(surveyed: Surveyed, code: Code) -> bool:
@@ -116,12 +132,9 @@ def _without_mark(module: Module, contract: Contract, line: int) -> Finding:
 
 def _of_imports(module: Module) -> Iterator[Finding]:
     """Uses of sidecars that are not imported, or belong to other modules."""
-    sidecar = marks.sidecar_path(module.path)
-    for qualname, function, name in _unbound(module):
-        imported = sidecar.stem if name == sidecar.stem else f"{sidecar.stem} as {name}"
-        package = "from . " if (module.path.parent / "__init__.py").exists() else ""
+    for qualname, function, name in module.found.unbound:
         message = f"uses {name}, which nothing imports any more"
-        mend = f"put back the line `{package}import {imported}`"
+        mend = f"put back the line `{marks.missing_import(module.path, name)}`"
         yield Finding("import-lost", module.path, function.lineno, qualname, message, mend)
     for mark in module.found.strays:
         whose = mark.imported.sidecar.name if mark.imported.sidecar else mark.imported.name
@@ -130,26 +143,6 @@ def _of_imports(module: Module) -> Iterator[Finding]:
         mend = f"{mend} && {command('instrument', module.project, module.path)}"
         line = mark.function.lineno
         yield Finding("foreign-sidecar", module.path, line, mark.qualname, message, mend)
-
-
-def _unbound(module: Module) -> Iterator[tuple[str, marks.FunctionNode, str]]:
-    """(qualified name, function, name of the sidecar) for decorators and stubs of ours, where the
-    import is gone.
-    """
-    if module.found.imports or not marks.may_be_in(module.source):
-        return
-    for qualname, function in marks.functions(module.source.tree):
-        calls = (
-            n.func for part in function.body for n in ast.walk(part) if isinstance(n, ast.Call)
-        )
-        for node in (*function.decorator_list, *calls):
-            match node:
-                case ast.Attribute(
-                    value=ast.Attribute(value=ast.Name(id=name)),
-                    attr="record" | "dispatch" | "adispatch",
-                ) if name.startswith("_") and name.endswith("_distil"):
-                    yield qualname, function, name
-                    break
 
 
 def _of_contract(
@@ -237,10 +230,25 @@ def _of_stub(
         message = f"its model {frozen.model} was trained for another contract, {known[:12]}"
         yield Finding("foreign-model", path, line, qualname, message, mend)
     if mark.contract not in module.bodies:
-        kept = originals.path_for(module.project, path)
-        message = "its body is not under .distilgen/originals"
-        mend = checkout(module.project, kept)
-        yield Finding("body-missing", path, line, qualname, message, mend)
+        yield _without_body(module, mark)
+
+
+def _without_body(module: Module, mark: marks.Mark) -> Finding:
+    project, path, qualname = module.project, module.path, mark.qualname
+    kept = originals.path_for(project, path)
+    message = "its body is not under .distilgen/originals"
+    mend = checkout(project, kept)
+    try:
+        found = teacher.holders(module, mark)
+    except SourceError:
+        found = []
+    if found:
+        places = [teacher.place_of(module, other) for other in found]
+        message = f"its body is in {' or '.join(places)}, of a module that was renamed or changed"
+        mend = command("restore", project, path, qualname)
+    if len(found) > 1:
+        mend = f"move the right one to {shown(project, kept)}"
+    return Finding("body-missing", path, mark.function.lineno, qualname, message, mend)
 
 
 def _difference(frozen: Contract, fresh: Contract, *, refreshable: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from distilgen.errors import SourceError
-from distilgen.rewrite import originals
 from distilgen.rewrite.imports import words
 from distilgen.source import files
 
@@ -18,43 +18,52 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-_GAP = r"[\s\\]+"
-_STAR = rf"{_GAP}import[\s\\]*\*"
-_DOTS = re.compile(rf"\bfrom[\s\\]*\.[.\s\\]*{_STAR.removeprefix(_GAP)}")
+    from distilgen.rewrite.archive import Archive
+
+_STAR = r"import[\s\\]*\*"
+_FROM = re.compile(rf"\b(\w+)[\s\\]+{_STAR}")
+_DOTS = re.compile(rf"\bfrom[\s\\]*\.[.\s\\]*{_STAR}")
 """`from . import *`"""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a file says. stars: the last names of the modules of which it imports all. dots: it
+    imports all of a package that it is in.
+    """
+
+    words: frozenset[str]
+    stars: frozenset[str]
+    dots: bool
 
 
 @dataclass
 class Elsewhere:
-    """The source files of a project as text, read once, with what was taken out of them: it may be
+    """The source files of a project as words, read once, with what was taken out of them: it may be
     put back. Whatever imports a name from a module, or patches it there, says both of their names;
     what says them for another reason does no harm.
     """
 
-    project: Path
+    archive: Archive
     files: Iterable[Path]
 
     def __call__(self, module: Path, names: Collection[str]) -> set[str]:
         """Those of `names` that another file may take from `module`."""
         package = module.parent if module.stem == "__init__" else None
         last = unicodedata.normalize("NFKC", package.name if package else module.stem)
-        star = re.compile(rf"\b{re.escape(last)}{_STAR}")
         found: set[str] = set()
         real = module.resolve()
-        for path, text in self._texts.items():
+        for path, said in self._said.items():
             inside = package is not None and path.is_relative_to(package)
-            if not inside and last not in text:
-                continue
-            said = words(text)
-            if (inside or last in said) and path.resolve() != real:
-                if star.search(text) or (inside and _DOTS.search(text)):
+            if (inside or last in said.words) and path.resolve() != real:
+                if last in said.stars or (inside and said.dots):
                     return set(names)
-                found |= said.intersection(names)
+                found |= said.words.intersection(names)
         return found
 
     @cached_property
-    def _texts(self) -> dict[Path, str]:
-        return {path: self._text(path) for path in self.files}
+    def _said(self) -> dict[Path, _Said]:
+        return {path: _said(self._text(path)) for path in self.files}
 
     def _text(self, path: Path) -> str:
         parts = []
@@ -63,7 +72,15 @@ class Elsewhere:
             parts.append(raw.decode("latin-1"))
             parts[0] = files.decode(raw, path).text
         with suppress(SourceError):
-            parts += originals.read(self.project, path).values()
-            parts += (item.removed for item in originals.imports(self.project, path))
+            kept = self.archive.kept(path)
+            parts += kept.bodies.values()
+            parts += (item.removed for item in kept.imports)
         text = "\n".join(parts)
         return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
+def _said(text: str) -> _Said:
+    some = re.search(_STAR, text) is not None
+    stars = _FROM.findall(text) if some else ()
+    known = frozenset(map(sys.intern, words(text)))  # most are in many files
+    return _Said(known, frozenset(stars), some and bool(_DOTS.search(text)))

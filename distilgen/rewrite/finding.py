@@ -21,6 +21,7 @@ KINDS = {
     "decorator-lost": "A function lost its decorator or its stub",
     "import-lost": "A module uses its sidecar, and does not import it",
     "foreign-sidecar": "A module uses the sidecar of another",
+    "lock-differs": "The lock says something else of a function than its sidecar",
     "no-candidate": "A function is no candidate any more",
     "function-gone": "A contract's function is gone",
     "module-gone": "A sidecar's module is gone",

@@ -80,6 +80,7 @@ class Head:
 
     def _in_block(self, block: Sequence[ImportNode], wanted: ImportNode) -> Place:
         """In the section of its like, or behind the block, in a section of its own."""
+        block = [node for node in block if not _is_future(node)] or block
         section = self._section(block, wanted)
         if not section:
             relative = next((node for node in block if getattr(node, "level", 0)), None)
@@ -105,7 +106,10 @@ class Head:
         sections: list[list[ImportNode]] = []
         for place, node in enumerate(block):
             between = range(block[place - 1].end_lineno or 0, node.lineno) if place else range(0)
-            if not place or any(map(self._is_blank, self._standing(between))):
+            apart = place and (
+                any(map(self._is_blank, self._standing(between))) or _is_future(block[place - 1])
+            )
+            if not place or apart:
                 sections.append([])
             sections[-1].append(node)
         return sections

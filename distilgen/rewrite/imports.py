@@ -6,12 +6,12 @@ import ast
 import re
 import unicodedata
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from typing import TYPE_CHECKING
 
 from distilgen.rewrite import marks
 from distilgen.rewrite.head import Head, ImportNode, member_key
-from distilgen.rewrite.splice import Edit, span, splice
+from distilgen.rewrite.splice import Edit, kept_comment, span, splice
 from distilgen.source import files
 from distilgen.source.facts import Import
 from distilgen.source.walk import sidecar_name
@@ -78,24 +78,31 @@ def aside(source: SourceFile, found: marks.Marks) -> Aside | None:
     """Set the import of a module's sidecar aside, so that other imports can change; None where it
     is not there, or not where and as an insertion has it.
     """
-    own = [item.node for item in found.imports if item.own]
-    if len(own) != 1 or len(own[0].names) > 1 or own[0] not in source.tree.body or not found.all:
+    own = [item for item in found.imports if item.own]
+    if len(own) != 1 or not is_alone(source, own[0].node) or not found.all:
         return None
     first = marks.first_use(source.tree, (mark.function.lineno for mark in found.all))
     rest = [node for node in source.tree.body if not isinstance(node, ImportNode)]
     rank = sum(marks.first_line(node) < first for node in rest)
     bare = files.decode(splice(source, [removal(source, own[0], first)]), source.path)
-    made = Aside(bare, own[0], rank)
+    made = Aside(bare, own[0].node, rank)
     return made if made.again(bare).raw == source.raw else None
 
 
-def removal(source: SourceFile, node: ImportNode, first_use: int) -> Edit:
+def is_alone(source: SourceFile, node: ImportNode) -> bool:
+    """Does a statement at the top level import a sidecar, and nothing else?"""
+    return len(node.names) == 1 and node in source.tree.body
+
+
+def removal(source: SourceFile, imported: marks.SidecarImport, first_use: int) -> Edit:
     """Take the sidecar out of an import statement, and the statement where it imports no more.
 
-    first_use: as for `insertion`. A blank line that came with the import goes with it.
+    first_use: as for `insertion`. Blank lines that came with the import go with it; what its author
+    says in a comment on its line stays.
     """
+    node = imported.node
     if len(node.names) > 1:
-        return _without(source, node)
+        return _without(source, imported)
     start, stop = span(source, node)
     line, behind = source.line_start(node.lineno), source.line_start((node.end_lineno or 0) + 1)
     before, after = source.text[line:start], source.text[stop:behind]
@@ -107,19 +114,25 @@ def removal(source: SourceFile, node: ImportNode, first_use: int) -> Edit:
     if node in source.tree.body:
         gone = _lines_with(source, node, first_use)
         line, behind = source.line_start(gone.start), source.line_start(gone.stop)
-    return Edit(line, behind, "")
+    return Edit(line, behind, kept_comment(before, after))
 
 
 def _lines_with(source: SourceFile, node: ImportNode, first_use: int) -> range:
-    """The lines of an import, with the blank line that came with it: an insertion says which."""
+    """The lines of an import, with the blank lines that came with it: an insertion says which.
+
+    Where functions were restored meanwhile, it may have been inserted for an earlier one.
+    """
     own = range(node.lineno, (node.end_lineno or 0) + 1)
-    for before, after in ((1, 0), (0, 2), (0, 1)):
-        gone = range(own.start - before, own.stop + after)
-        blank = (*range(gone.start, own.start), *range(own.stop, gone.stop))
-        if gone.start and all(map(source.is_blank, blank)):
-            place = Head(source, node, gone).place(node, first_use)
-            if place == (gone.start - 1, before, after):
-                return gone
+    compound = (item for item in source.tree.body if hasattr(item, "body"))
+    others = (first for item in compound if (first := marks.first_line(item)) > node.lineno)
+    for first in (first_use, *takewhile(first_use.__gt__, others)):
+        for before, after in ((0, 0), (1, 0), (0, 2), (0, 1)):
+            gone = range(own.start - before, own.stop + after)
+            blank = (*range(gone.start, own.start), *range(own.stop, gone.stop))
+            if gone.start and all(map(source.is_blank, blank)):
+                place = Head(source, node, gone).place(node, first)
+                if place == (gone.start - 1, before, after):
+                    return gone
     return own
 
 
@@ -166,17 +179,19 @@ def _is_in_package(facts: Facts) -> bool:
     return any(use.search(path.read_bytes()) for path in {*folder.glob("*.py"), *root.glob("*.py")})
 
 
-def _without(source: SourceFile, node: ImportNode) -> Edit:
+def _without(source: SourceFile, imported: marks.SidecarImport) -> Edit:
     """Take the sidecar out of a statement that imports other names, too."""
-    places = [marks.is_sidecar(node, alias, source.path) for alias in node.names]
+    node = imported.node
+    places = [(alias.asname or alias.name) == imported.name for alias in node.names]
     place = places.index(True)
     alias = node.names[place]
     start, stop = span(source, alias)
     line, behind = source.line_start(alias.lineno), source.line_start(alias.lineno + 1)
-    rest = source.text[stop:behind].strip().removeprefix(",").strip()
-    alone = not source.text[line:start].strip() and (not rest or rest.startswith("#"))
+    before, after = source.text[line:start], source.text[stop:behind]
+    rest = after.strip().removeprefix(",").strip()
+    alone = not before.strip() and (not rest or rest.startswith("#"))
     if alone and source.text[span(source, node)[1] - 1] == ")":
-        return Edit(line, behind, "")
+        return Edit(line, behind, kept_comment(before, after))
     if place + 1 < len(node.names):
         return Edit(start, span(source, node.names[place + 1])[0], "")
     return Edit(span(source, node.names[place - 1])[1], stop, "")

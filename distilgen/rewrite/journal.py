@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distilgen import lock
+from distilgen import lock, sides
 from distilgen.errors import RunError, SourceError
 from distilgen.rewrite import replace
+from distilgen.rewrite.module import Change, bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,22 +102,20 @@ class Journal:
                 replace.prune(entry.path.parent, top)
         beside(project / lock.FILE, self.token, "lock").unlink(missing_ok=True)
 
-    def settle(self, project: Path, done: Iterable[Group]) -> bool:
-        """Write into the lock what became of the functions. Returns whether that changed it.
-        Raises SourceError, ConfigError.
+    def settle(self, project: Path, done: Iterable[Group]) -> Change | None:
+        """Write into the lock what became of the functions. Returns how that changed it. Raises
+        SourceError, ConfigError.
         """
-        path = project / lock.FILE
-        before = replace.digest(path)
-        old = lock.read(project)
-        new = old.after(done)
-        if new == old:
-            return False
-        content, temporary = new.render(), beside(path, self.token, "lock")
-        entry = Entry(path.resolve(), temporary, before, replace.digest_of(content))
+        change = change_of_lock(project, done)
+        if change is None:
+            return None
+        path, temporary = change.path, beside(change.path, self.token, "lock")
+        before, after = map(replace.digest_of, (change.before, change.after))
+        entry = Entry(path.resolve(), temporary, before, after)
         try:
-            if content is not None:
+            if change.after is not None:
                 temporary.unlink(missing_ok=True)
-                replace.stage(entry.path, temporary, content)
+                replace.stage(entry.path, temporary, change.after)
             if entry.status() == "changed":
                 raise SourceError(path, "was changed meanwhile; run the command again")
             entry.make()
@@ -124,7 +123,20 @@ class Journal:
         except OSError as error:
             message = f"cannot be written: {error.strerror}; the next run finishes this one"
             raise SourceError(path, message) from error
-        return True
+        return change
+
+
+def change_of_lock(project: Path, outcomes: Iterable[lock.Outcome]) -> Change | None:
+    """What becomes of the lock when it is to say what became of modules; None where it does so.
+    Raises SourceError, ConfigError.
+    """
+    path = project / lock.FILE
+    before = bytes_of(path)
+    old = lock.read(project)
+    new = old.after(outcomes)
+    if new == old and not sides.line_in((before or b"").decode("utf-8", "replace")):
+        return None
+    return Change(path, before, new.render())
 
 
 def beside(path: Path, token: str, label: str) -> Path:

@@ -9,13 +9,13 @@ import ast
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from distilgen.source.slices import in_scope
 from distilgen.source.walk import SIDECAR, sidecar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from distilgen.source.files import SourceFile
@@ -25,6 +25,10 @@ State = Literal["plain", "recorded", "dispatched"]
 
 _RECORD = "record"
 _DISPATCH = frozenset({"dispatch", "adispatch"})
+_USED = re.compile(
+    r"\b(_(?:\w+_)?distil(?:_\d+)?)[\s\\]*\.[\s\\]*\w+[\s\\]*\.[\s\\]*(?:record|a?dispatch)\b"
+).findall
+"""The names of which a text uses a sidecar, by the look of them."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,27 @@ class Mark:
         return "recorded" if self.decorator else "dispatched"
 
 
+class Unbound(NamedTuple):
+    """A function that uses a sidecar by a name that nothing imports, as after a merge."""
+
+    qualname: str
+    function: FunctionNode
+    name: str
+
+
 @dataclass
 class Marks:
     """Everything of ours in a module.
 
     functions: those whose contracts are in the module's own sidecar. strays: those of the sidecar
     of another module, as there are when a function was moved here or the module was renamed.
+    unbound: those whose import is gone.
     """
 
     imports: list[SidecarImport] = field(default_factory=list)
     functions: list[Mark] = field(default_factory=list)
     strays: list[Mark] = field(default_factory=list)
+    unbound: list[Unbound] = field(default_factory=list)
 
     @property
     def alias(self) -> str:
@@ -111,7 +125,25 @@ def find(source: SourceFile) -> Marks:
                     (marks.functions if mark.imported.own else marks.strays).append(mark)
     used = [mark.imported for mark in marks.strays]
     marks.imports = [item for item in named.values() if item.own or item in used]
+    marks.unbound = list(_unbound(source, {*_USED(source.text)} - set(named)))
     return marks
+
+
+def missing_import(path: Path, name: str) -> str:
+    """The line that imports a module's sidecar by a name, as a message proposes it."""
+    package = "from . " if (path.parent / "__init__.py").exists() else ""
+    return f"{package}import {sidecar_name(path)} as {name}"
+
+
+def _unbound(source: SourceFile, names: Collection[str]) -> Iterator[Unbound]:
+    """The functions with a decorator or a call of ours on one of the names."""
+    if not names:
+        return
+    imported = dict.fromkeys(names)
+    for qualname, function in functions(source.tree):
+        found = _reference(function, imported)
+        if found:
+            yield Unbound(qualname, function, found[0].id)
 
 
 def _imports(tree: ast.Module, path: Path) -> Iterator[SidecarImport]:
@@ -200,27 +232,36 @@ def mark_of(
     function: FunctionNode, qualname: str, named: Mapping[str, SidecarImport]
 ) -> Mark | None:
     """The mark of a function, in a module that imports sidecars by these names."""
+    found = _reference(function, named)
+    if found is None:
+        return None
+    name, contract, decorator = found
+    return Mark(contract, qualname, function, decorator, named[name.id], name)
+
+
+def _reference(
+    function: FunctionNode, names: Container[str]
+) -> tuple[ast.Name, str, ast.expr | None] | None:
+    """(where a function names a sidecar, the contract, our decorator where there is one)."""
     for decorator in function.decorator_list:
-        found = _contract(decorator, named, frozenset({_RECORD}))
+        found = _contract(decorator, names, frozenset({_RECORD}))
         if found:
-            name, contract = found
-            return Mark(contract, qualname, function, decorator, named[name.id], name)
+            return *found, decorator
     for statement in docstring_and_rest(function)[1]:
         for node in ast.walk(statement):
-            found = _contract(node.func, named, _DISPATCH) if isinstance(node, ast.Call) else None
+            found = _contract(node.func, names, _DISPATCH) if isinstance(node, ast.Call) else None
             if found:
-                name, contract = found
-                return Mark(contract, qualname, function, None, named[name.id], name)
+                return *found, None
     return None
 
 
 def _contract(
-    node: ast.AST, named: Mapping[str, SidecarImport], verbs: frozenset[str]
+    node: ast.AST, names: Container[str], verbs: frozenset[str]
 ) -> tuple[ast.Name, str] | None:
     """(the name `_distil`, "reply") for the expression `_distil.reply.record`."""
     match node:
         case ast.Attribute(
             value=ast.Attribute(value=ast.Name() as owner, attr=contract), attr=verb
-        ) if owner.id in named and verb in verbs:
+        ) if owner.id in names and verb in verbs:
             return owner, contract
     return None

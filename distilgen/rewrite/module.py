@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from distilgen import lock
 from distilgen.errors import SourceError
 from distilgen.rewrite import contracts_file, marks, originals
+from distilgen.rewrite.archive import Archive
 from distilgen.rewrite.splice import splice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from distilgen.contract import Contract
@@ -52,7 +53,7 @@ class Planned:
 @dataclass(frozen=True)
 class Module:
     """A module as it stands: its source, what of it is ours, its contracts, removed bodies, and the
-    imports that went with these.
+    imports that went with these. archive: what is kept of all modules.
     """
 
     project: Path
@@ -60,7 +61,8 @@ class Module:
     found: marks.Marks
     contracts: dict[str, Contract]
     bodies: dict[str, str]
-    imports: tuple[Pruned, ...] = ()
+    imports: tuple[Pruned, ...]
+    archive: Archive = field(repr=False)
 
     @property
     def path(self) -> Path:
@@ -73,27 +75,27 @@ class Module:
         return self.contracts.get(mark.contract) if mark else None
 
 
-def load(project: Path, source: SourceFile) -> Module:
-    """A module with its sidecar and its removed bodies. Raises SourceError."""
-    return Module(
-        project,
-        source,
-        marks.find(source),
-        contracts_file.read(source.path),
-        originals.read(project, source.path),
-        originals.imports(project, source.path),
-    )
-
-
-def name_of(module: Module, mark: marks.Mark) -> str:
-    """`module:qualname`, as the function's contract has it."""
-    contract = module.contracts.get(mark.contract)
-    return contract.function if contract else mark.qualname
+def load(project: Path, source: SourceFile, archive: Archive | None = None) -> Module:
+    """A module with its sidecar and its removed bodies. archive: the project's, for those who load
+    many modules, and write nothing meanwhile. Raises SourceError.
+    """
+    found, contracts = marks.find(source), contracts_file.read(source.path)
+    archive = archive or Archive(project)
+    kept = archive.kept(source.path)
+    return Module(project, source, found, contracts, kept.bodies, kept.imports, archive)
 
 
 def refusal(module: Module, node: marks.FunctionNode, message: str) -> SourceError:
     """The error that says why a function is left alone."""
     return SourceError(module.path, message, line=node.lineno, function=node.name)
+
+
+def refuse_unbound(module: Module) -> None:
+    """Raises SourceError where functions use the sidecar, and its import is gone."""
+    for qualname, function, name in module.found.unbound:
+        line = marks.missing_import(module.path, name)
+        message = f"uses {name}, which nothing imports any more; put back the line `{line}`"
+        raise SourceError(module.path, message, line=function.lineno, function=qualname)
 
 
 def spliced(module: Module, edits: Sequence[Edit]) -> bytes:
@@ -102,6 +104,16 @@ def spliced(module: Module, edits: Sequence[Edit]) -> bytes:
         return splice(module.source, edits)
     except (ValueError, UnicodeEncodeError) as error:
         raise SourceError(module.path, str(error)) from error
+
+
+def states_of(contracts: Iterable[Contract]) -> dict[str, lock.Function]:
+    """What the lock is to say of functions with these contracts."""
+    return {
+        item.function: lock.Function(
+            item.fingerprint, "dispatched" if item.model else "recorded", item.model
+        )
+        for item in contracts
+    }
 
 
 def planned(
@@ -118,12 +130,7 @@ def planned(
         *beside(module.project, module.path, contracts, bodies, kept.kept),
         Change(module.path, module.source.raw, kept.raw),
     ]
-    states = {
-        contract.function: lock.Function(
-            contract.fingerprint, "dispatched" if contract.model else "recorded", contract.model
-        )
-        for contract in contracts.values()
-    }
+    states = states_of(contracts.values())
     gone = {contract.function for contract in module.contracts.values()} - set(states)
     return Planned(
         tuple(c for c in changes if c.before != c.after),
@@ -147,4 +154,21 @@ def beside(
         (kept, originals.render(project, path, bodies, pruned) if bodies else None),
         (sidecar, contracts_file.render(path, contracts) if contracts else None),
     ]
-    return [Change(file, file.read_bytes() if file.exists() else None, new) for file, new in wanted]
+    return [_change(file, new) for file, new in wanted]
+
+
+def _change(file: Path, new: bytes | None) -> Change:
+    before = bytes_of(file)
+    if before is not None and before.replace(b"\r\n", b"\n") == new:
+        new = before  # as git checks it out where newlines are two characters
+    return Change(file, before, new)
+
+
+def bytes_of(path: Path) -> bytes | None:
+    """A file's bytes; None where there is no file. Raises SourceError: unreadable."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise SourceError(path, f"cannot be read: {error.strerror}") from error

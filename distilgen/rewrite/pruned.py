@@ -16,7 +16,7 @@ from distilgen.rewrite import cuts
 from distilgen.rewrite.head import Head, ImportNode, is_docstring
 from distilgen.rewrite.splice import Edit, last_line, splice, start_line
 from distilgen.source import files
-from distilgen.source.slices import in_scope
+from distilgen.source.slices import left_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -64,25 +64,11 @@ def records(source: SourceFile, found: Sequence[Cut]) -> tuple[Pruned, ...]:
     return tuple(made)
 
 
-def bound(tree: ast.Module) -> set[str]:
-    """The names that a module binds in its own scope."""
-    found: set[str] = set()
-    for node in in_scope(tree.body):
-        if isinstance(node, ImportNode):
-            found |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            found.add(node.name)
-        else:
-            names = (item for item in ast.walk(node) if isinstance(item, ast.Name))
-            found |= {item.id for item in names if isinstance(item.ctx, ast.Store)}
-    return found
-
-
 def back(source: SourceFile, pruned: Sequence[Pruned], names: Collection[str]) -> SourceFile:
     """The module with those of `names` back that it has not bound anew: where they were, or, where
     that place is no more, as near as can be. Raises ValueError, UnicodeEncodeError, SourceError.
     """
-    missing = set(names) - bound(source.tree)
+    missing = set(names) - left_bound(source.tree)
     for item in sorted(pruned, key=lambda item: item.line):
         away = [name for name in item.names if name in missing]
         if away:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from distilgen.errors import SourceError
 from distilgen.rewrite import cuts, imports, marks, teacher
 from distilgen.rewrite.head import ImportNode
-from distilgen.rewrite.pruned import back, bound, records
+from distilgen.rewrite.pruned import back, records
 from distilgen.rewrite.splice import splice
 from distilgen.source import files, mentions
+from distilgen.source.slices import left_bound
 from distilgen.source.walk import SIDECAR
 
 if TYPE_CHECKING:
@@ -99,16 +100,19 @@ def used_by(bodies: Iterable[str]) -> set[str]:
 
 def _away(module: Module) -> set[str]:
     """The names that went, but for those that the author has bound anew."""
-    return {name for item in module.imports for name in item.names} - bound(module.source.tree)
+    return {name for item in module.imports for name in item.names} - left_bound(module.source.tree)
 
 
 def _unneeded(module: Module, used: set[str], elsewhere: Elsewhere) -> set[str]:
     """The names that can be cut and that nobody mentions then, here or in other files."""
-    aside = imports.aside(module.source, module.found)
-    source = aside.source if aside else module.source
-    names = cuts.names_in(source) & used
+    names = cuts.names_in(module.source) & used
     if names:
         names -= elsewhere(module.path, names)
+    if not names:
+        return names
+    aside = imports.aside(module.source, module.found)
+    source = aside.source if aside else module.source
+    names &= cuts.names_in(source)
     while names:
         said = names & imports.words(_cut(source, names).text)
         if not said:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from distilgen.rewrite.splice import Edit
+from distilgen.rewrite.splice import Edit, kept_comment, span
 
 if TYPE_CHECKING:
     import ast
@@ -23,6 +24,14 @@ def decoration(source: SourceFile, function: FunctionNode, contract: str) -> Edi
 
 
 def undecoration(source: SourceFile, decorator: ast.expr) -> Edit:
-    """Take the decorator's line out again."""
-    start = source.line_start(decorator.lineno)
-    return Edit(start, source.line_start((decorator.end_lineno or 0) + 1), "")
+    """Take the decorator's lines out again; what its author says in a comment behind it stays."""
+    at, stop = span(source, decorator)
+    start = source.text.rindex("@", 0, at)
+    opened = source.text[start:at].count("(")  # by a formatter, or its author
+    while opened and stop < len(source.text):
+        opened -= source.text[stop] == ")"
+        stop += 1
+    line = bisect_right(source.line_starts, start)
+    first, behind = source.line_start(line), bisect_right(source.line_starts, stop) + 1
+    before, after = source.text[first:start], source.text[stop : source.line_start(behind)]
+    return Edit(first, source.line_start(behind), kept_comment(before, after))

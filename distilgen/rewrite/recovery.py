@@ -45,7 +45,7 @@ def finish(project: Path, said: Callable[[str], None], told: Callable[[SourceErr
                 told(stopped)
             else:
                 done.append(group)
-        files += found.settle(project, done)
+        files += bool(found.settle(project, done))
         found.sweep(project)
         replace.sync(found.folders())
         journal.remove(project)

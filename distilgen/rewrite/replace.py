@@ -24,15 +24,20 @@ if TYPE_CHECKING:
 FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 """The error numbers of a disk that takes no more."""
 
+_ABANDONED_S = 60.0  # no process takes so long from a new file to its place
 _TRIES = 20  # on Windows, of renaming over a file that another process is just reading
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` at once. Siblings that a killed process has left go."""
+    """Put `content` at `path` at once; the last of several processes wins. Siblings that a killed
+    one has left go.
+    """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f".{glob.escape(target.name)}.*.distilgen"):
-        left.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its process has just put it in its place
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.distilgen")
     try:
         stage(target, temporary, content)

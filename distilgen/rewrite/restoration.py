@@ -6,25 +6,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from distilgen.errors import SourceError
-from distilgen.rewrite import contracts_file, originals, pruning, teacher, verify
-from distilgen.rewrite.module import beside, name_of, planned, refusal, spliced
+from distilgen.rewrite import pruning, teacher, verify
+from distilgen.rewrite.module import (
+    beside,
+    planned,
+    refusal,
+    refuse_unbound,
+    spliced,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from distilgen.rewrite.archive import Archive
     from distilgen.rewrite.module import Change, Module, Planned
     from distilgen.rewrite.pruned import Pruned
 
 
 def restore(
-    module: Module, refused: Callable[[SourceError], None], only: Collection[str] | None = None
+    module: Module,
+    name: str,
+    refused: Callable[[SourceError], None],
+    only: Collection[str] | None = None,
 ) -> Planned:
     """Give back the teachers: all of the module's, or those with the qualified names in `only`.
 
-    refused: is told of stubs whose bodies are not there, or do not fit any more; they stay. Bodies
-    of functions that are gone stay where they are kept.
+    name: the module's, dotted. refused: is told of stubs whose bodies are not there, or do not fit
+    any more; they stay. Bodies of functions that are gone stay where they are kept.
     """
+    refuse_unbound(module)
     chosen, edits = [], []
     used: dict[Path, set[str]] = {}
     for mark in module.found.all:
@@ -50,14 +61,14 @@ def restore(
         _with_imports(replace(module, source=source, found=found), used, bodies),
         {name: contract for name, contract in module.contracts.items() if name in kept},
         bodies,
-        [name_of(module, mark) for mark in chosen],
+        [f"{name}:{mark.qualname}" for mark in chosen],
     )
     changes, gone_there = list(reversed(made.changes)), []
     for origin, names in used.items():
         if origin != module.path and not origin.exists():
-            contracts = contracts_file.read(origin)
+            contracts = module.archive.contracts(origin)
             gone_there += [contracts[name].function for name in sorted(names) if name in contracts]
-            changes += _left_behind(module.project, origin, names)
+            changes += _left_behind(module.archive, origin, names)
     notes = [
         f"{teacher.place_of(module, module.path)} keeps the body of {name}, which is gone from "
         f"{module.path.name}; delete it there, or the file, when nobody needs it"
@@ -78,8 +89,9 @@ def _with_imports(
     for origin, names in used.items():
         bodies = module.bodies
         if origin != module.path:
-            bodies = originals.read(module.project, origin)
-            foreign += originals.imports(module.project, origin)
+            kept = module.archive.kept(origin)
+            bodies = kept.bodies
+            foreign += kept.imports
         given += [bodies[name] for name in sorted(names) if name in bodies]
     try:
         return pruning.restored(module, given, left.values(), foreign)
@@ -87,12 +99,14 @@ def _with_imports(
         raise SourceError(module.path, str(error)) from error
 
 
-def _left_behind(project: Path, origin: Path, names: set[str]) -> list[Change]:
+def _left_behind(archive: Archive, origin: Path, names: set[str]) -> list[Change]:
     """What goes of the sidecar and the bodies of a module that is no more, such as this one before
     it was renamed, when the functions with these contracts have been restored elsewhere.
     """
-    contracts = {n: c for n, c in contracts_file.read(origin).items() if n not in names}
-    bodies = {n: body for n, body in originals.read(project, origin).items() if n not in names}
+    contracts = {n: c for n, c in archive.contracts(origin).items() if n not in names}
+    was = archive.kept(origin)
+    bodies = {n: body for n, body in was.bodies.items() if n not in names}
     needed = pruning.used_by(bodies.values())
-    kept = [p for p in originals.imports(project, origin) if needed.intersection(p.names)]
-    return [c for c in beside(project, origin, contracts, bodies, kept) if c.before != c.after]
+    kept = [p for p in was.imports if needed.intersection(p.names)]
+    changes = beside(archive.project, origin, contracts, bodies, kept)
+    return [change for change in changes if change.before != change.after]

@@ -30,18 +30,29 @@ _MEANWHILE = "was changed by something else meanwhile; run the command again"
 
 
 @dataclass(frozen=True)
+class Done:
+    """What a run did, or would do. plans: those that were carried out. lock: the lock's change."""
+
+    plans: Sequence[Planned]
+    lock: Change | None = None
+
+
+def would(project: Path, plans: Sequence[Planned]) -> Done:
+    """What a run would do. Raises SourceError, ConfigError."""
+    return Done(plans, journal.change_of_lock(project, plans))
+
+
+@dataclass(frozen=True)
 class Run:
     """The only run at work in a project; what another one has left is finished."""
 
     project: Path
     command: str
 
-    def write(
-        self, plans: Sequence[Planned], refused: Callable[[SourceError], None]
-    ) -> list[Planned]:
+    def write(self, plans: Sequence[Planned], refused: Callable[[SourceError], None]) -> Done:
         """Make the changes of modules, module by module, each in its order; then write what became
-        of their functions into the lock. Returns the plans that were carried out; of the others,
-        nothing was, and `refused` is told why.
+        of their functions into the lock. Of plans that were not carried out, nothing was, and
+        `refused` is told why.
 
         Raises RunError on a full disk, before anything has changed, and where the run must be
         left to the next one; ConfigError for a lock that cannot be read; SourceError for one that
@@ -51,8 +62,8 @@ class Run:
         ready = self._ready(plans, refused, token)
         told = lock.read(self.project)
         effective = [(plan, group) for plan, group in ready if plan.changes or not told.says(plan)]
-        if not effective:
-            return [plan for plan, _ in ready]
+        if not effective and journal.change_of_lock(self.project, ()) is None:
+            return Done([plan for plan, _ in ready])
         if not all(told.says(plan) for plan, _ in effective):
             replace.refuse_unwritable(self.project / lock.FILE)
         prepared = self._prepared(effective, refused, token)
@@ -67,11 +78,11 @@ class Run:
             else:
                 made.append(group)
         whole = Journal(self.command, token, tuple(group for _, group in prepared))
-        whole.settle(self.project, made)
+        changed_lock = whole.settle(self.project, made)
         whole.sweep(self.project)
         replace.sync(whole.folders())
         journal.remove(self.project)
-        return [plan for plan, _ in ready if id(plan) not in failed]
+        return Done([plan for plan, _ in ready if id(plan) not in failed], changed_lock)
 
     def keep_model(self, name: str, model: lock.Model) -> None:
         """Write a model into the lock. Raises ConfigError, OSError."""
@@ -232,15 +243,16 @@ def _turn(project: Path, said: Callable[[str], None]) -> Iterator[None]:
 
     state = project / STATE
     mine = state / "run.pid"
+    turn = filelock.FileLock(state / "run.lock")
     try:
-        journal.ignore_state(state)
-        turn = filelock.FileLock(state / "run.lock")
+        state.mkdir(parents=True, exist_ok=True)
         try:
             turn.acquire(timeout=0)
         except filelock.Timeout:
             who = _process(mine)
             said(f"another run is at work in this project{who}; waiting for it")
             turn.acquire(timeout=SECONDS)
+        journal.ignore_state(state)
     except filelock.Timeout as error:
         message = (
             f"{project}: after {SECONDS:.0f} seconds, another run is still at work in this project"
@@ -248,6 +260,7 @@ def _turn(project: Path, said: Callable[[str], None]) -> Iterator[None]:
         )
         raise RunError(message) from error
     except OSError as error:
+        turn.release()
         place = error.filename or state
         raise RunError(f"{place}: cannot be written: {error.strerror}") from error
     try:

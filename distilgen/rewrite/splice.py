@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from distilgen.source.files import SourceFile
+
+
+_TO_TOOLS = re.compile(
+    r"#\s*(?:type:|noqa\b|pyright:|mypy:|pyrefly:|ty:|pylint:|ruff:|isort:|fmt:|nosec\b|pragma:)"
+).match
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def splice(source: SourceFile, edits: Iterable[Edit]) -> bytes:
     return b"".join([*made, rest])
 
 
-def span(source: SourceFile, node: ast.alias | ast.stmt) -> tuple[int, int]:
+def span(source: SourceFile, node: ast.alias | ast.stmt | ast.expr) -> tuple[int, int]:
     """Where a node starts and ends in the text."""
     return (
         source.offset(node.lineno, node.col_offset),
@@ -84,3 +90,16 @@ def last_line(source: SourceFile, node: ast.stmt) -> int:
         line += 1
         rest = source.text[source.line_start(line) : line_end(source, line)]
     return line
+
+
+def kept_comment(before: str, after: str) -> str:
+    """What stays of a line that goes: its author's comment, on a line of its own. before, after:
+    the line's text around what is ours.
+    """
+    comment = after[after.find("#") :] if "#" in after else ""
+    return "" if not comment or is_for_tools(comment) else f"{before}{comment}"
+
+
+def is_for_tools(comment: str) -> bool:
+    """Does a comment speak to a type checker, a linter or a sorter, of the line that it is on?"""
+    return _TO_TOOLS(comment) is not None

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from distilgen.errors import SourceError
 from distilgen.rewrite import contracts_file, imports, marks, pruning, record, stub, teacher, verify
-from distilgen.rewrite.module import planned, refusal, spliced
+from distilgen.rewrite.module import Planned, planned, refusal, refuse_unbound, spliced
 from distilgen.source import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from distilgen.contract import Contract
     from distilgen.rewrite.elsewhere import Elsewhere
-    from distilgen.rewrite.module import Module, Planned
+    from distilgen.rewrite.module import Module
     from distilgen.rewrite.splice import Edit
     from distilgen.source.functions import Surveyed
 
@@ -63,45 +63,87 @@ def _without_refused(
     module: Module,
     wanted: Sequence[tuple[Surveyed, Contract]],
     refused: Callable[[SourceError], None],
-    plan: Callable[[Sequence[tuple[Surveyed, Contract]]], Planned],
+    plan: Callable[[Sequence[tuple[Surveyed, Contract]], Callable[[SourceError], None]], Planned],
 ) -> Planned:
-    """The plan for the functions that can be edited; the others are told one by one. Raises
-    SourceError where the reason lies in none of them.
+    """The plan for the functions with which the module keeps its promises; the others are found by
+    halves, and told. Raises SourceError where the reason lies in none of them.
     """
+    if not wanted:
+        return Planned((), ())
+    refuse_unbound(module)
+    _refuse_strays(module)
+    told: list[SourceError] = []
     try:
-        return plan(wanted)
+        made = plan(wanted, told.append)
     except SourceError as error:
-        whole = error
-    good = []
-    bad = []
-    for item in wanted:
-        try:
-            plan([item])
-        except SourceError as error:
-            line, name = item[0].function.line, item[0].function.qualname
-            bad.append(SourceError(module.path, error.message, line=line, function=name))
-        else:
-            good.append(item)
-    if not good:
-        raise whole if len(bad) > 1 else bad[0]
-    made = plan(good)
-    for reason in bad:
+        if len(wanted) == 1:
+            raise
+        bad = list(_culprits(plan, wanted))
+        good = [item for item in wanted if item not in bad]
+        if not good:
+            raise
+        told.clear()
+        made = plan(good, told.append)
+        told += [
+            SourceError(
+                module.path, error.message, line=item.function.line, function=item.function.qualname
+            )
+            for item, _ in bad
+        ]
+    for reason in told:
         refused(reason)
     return made
 
 
-def _instrument(module: Module, wanted: Sequence[tuple[Surveyed, Contract]]) -> Planned:
+def _refuse_strays(module: Module) -> None:
+    for mark in module.found.strays:
+        whose = mark.imported.sidecar.name if mark.imported.sidecar else mark.imported.name
+        message = (
+            f"uses {whose}, the sidecar of another module, as code does that was moved; run "
+            "`distilgen restore` on this file first"
+        )
+        raise refusal(module, mark.function, message)
+
+
+def _culprits(
+    plan: Callable[[Sequence[tuple[Surveyed, Contract]], Callable[[SourceError], None]], Planned],
+    wanted: Sequence[tuple[Surveyed, Contract]],
+) -> Iterator[tuple[Surveyed, Contract]]:
+    """The functions for which a plan fails."""
+    try:
+        plan(wanted, lambda _: None)
+    except SourceError:
+        if len(wanted) == 1:
+            yield from wanted
+        else:
+            half = len(wanted) // 2
+            yield from _culprits(plan, wanted[:half])
+            yield from _culprits(plan, wanted[half:])
+
+
+def _instrument(
+    module: Module,
+    wanted: Sequence[tuple[Surveyed, Contract]],
+    refused: Callable[[SourceError], None],
+) -> Planned:
     names, edits, changed = _Names(module), [], []
     contracts = _live_contracts(module)
     for surveyed, contract in wanted:
         node, mark = names.node(surveyed)
         if mark and mark.state == "dispatched":
             continue
-        name = mark.contract if mark else names.new(surveyed.function.qualname)
-        if mark is None:
-            decorate = partial(record.decoration, module.source, node, f"{names.alias}.{name}")
-            edits.append(_edit(module, node, decorate))
-        if mark is None or contracts.get(name) != contract:
+        copied = mark is not None and names.is_copy(mark)
+        name = mark.contract if mark and not copied else names.new(surveyed.function.qualname)
+        if copied and mark and mark.decorator:
+            edits.append(record.undecoration(module.source, mark.decorator))
+        if mark is None or copied:
+            try:
+                edit = record.decoration(module.source, node, f"{names.alias}.{name}")
+            except ValueError as error:
+                refused(refusal(module, node, str(error)))
+                continue
+            edits.append(edit)
+        if mark is None or copied or contracts.get(name) != contract:
             changed.append(surveyed.name)
         contracts[name] = contract
     edits = [*names.import_edit(wanted, edits), *edits]
@@ -113,6 +155,7 @@ def _instrument(module: Module, wanted: Sequence[tuple[Surveyed, Contract]]) -> 
 def _dispatch(
     module: Module,
     wanted: Sequence[tuple[Surveyed, Contract]],
+    refused: Callable[[SourceError], None],
     *,
     model: str,
     base_url: str | None,
@@ -123,11 +166,19 @@ def _dispatch(
     removed = []
     for surveyed, contract in wanted:
         node, mark = names.node(surveyed)
-        name = mark.contract if mark else names.new(surveyed.function.qualname)
+        copied = mark is not None and names.is_copy(mark)
+        if copied and mark and mark.state == "dispatched":
+            message = f"is a copy of the stub that has the contract {mark.contract}; write its body"
+            refused(refusal(module, node, message))
+            continue
+        name = mark.contract if mark and not copied else names.new(surveyed.function.qualname)
         bound = replace(contract, model=model, base_url=base_url)
         if mark is None or mark.state == "recorded":
-            replaced = partial(stub.stub, module.source, node, surveyed, f"{names.alias}.{name}")
-            edit = _edit(module, node, replaced)
+            try:
+                edit = stub.stub(module.source, node, surveyed, f"{names.alias}.{name}")
+            except ValueError as error:
+                refused(refusal(module, node, str(error)))
+                continue
             if mark and mark.decorator:
                 edits.append(record.undecoration(module.source, mark.decorator))
             edits.append(edit)
@@ -148,19 +199,9 @@ def _dispatch(
 
 
 class _Names:
-    """What a module's edits refer to: functions, the sidecar's alias, the contracts' names.
-
-    Raises SourceError for a module that uses the sidecar of another.
-    """
+    """What a module's edits refer to: functions, the sidecar's alias, the contracts' names."""
 
     def __init__(self, module: Module) -> None:
-        for mark in module.found.strays:
-            whose = mark.imported.sidecar.name if mark.imported.sidecar else mark.imported.name
-            message = (
-                f"uses {whose}, the sidecar of another module, as code does that was moved; run "
-                "`distilgen restore` on this file first"
-            )
-            raise refusal(module, mark.function, message)
         self._module = module
         self._nodes = {node.lineno: node for _, node in marks.functions(module.source.tree)}
         self._live = {mark.contract for mark in module.found.functions}
@@ -171,6 +212,13 @@ class _Names:
         """A function's node, and its mark where it has one."""
         node = self._nodes[surveyed.function.line]
         return node, self._module.found.at(node.lineno)
+
+    def is_copy(self, mark: marks.Mark) -> bool:
+        """Does another function have the mark's contract, and the better right to it?"""
+        same = [item for item in self._module.found.functions if item.contract == mark.contract]
+        frozen = self._module.contracts.get(mark.contract)
+        named = frozen.function.rpartition(":")[2] if frozen else ""
+        return mark is not next((item for item in same if item.qualname == named), same[0])
 
     def new(self, qualname: str) -> str:
         """The name of a function's contract: the one that the sidecar kept, or a new one."""
@@ -186,11 +234,19 @@ class _Names:
     def import_edit(
         self, wanted: Sequence[tuple[Surveyed, Contract]], edits: Sequence[Edit]
     ) -> list[Edit]:
-        """The import of the sidecar, where it is needed and not there."""
-        if self._module.found.alias or not edits:
+        """The import of the sidecar, where it is needed and is not there, or not ahead of the first
+        of the functions.
+        """
+        source, found = self._module.source, self._module.found
+        first = marks.first_use(source.tree, (i.function.line for i, _ in wanted))
+        own = [item for item in found.imports if item.own]
+        if not edits or any(item.node.lineno < first for item in own):
             return []
-        first = marks.first_use(self._module.source.tree, (i.function.line for i, _ in wanted))
-        return [imports.insertion(self._module.source, wanted[0][0].facts, self.alias, first)]
+        inserted = imports.insertion(source, wanted[0][0].facts, self.alias, first)
+        if not own:
+            return [inserted]
+        once = marks.first_use(source.tree, (mark.function.lineno for mark in found.all))
+        return [inserted, *(imports.removal(source, item, once) for item in own)]
 
 
 def _live_contracts(module: Module) -> dict[str, Contract]:
@@ -199,19 +255,14 @@ def _live_contracts(module: Module) -> dict[str, Contract]:
     return {name: contract for name, contract in module.contracts.items() if name in live}
 
 
-def _edit(module: Module, node: marks.FunctionNode, make: Callable[[], Edit]) -> Edit:
-    """An edit of a function; what stands against it becomes a SourceError that names it."""
-    try:
-        return make()
-    except ValueError as error:
-        raise refusal(module, node, str(error)) from error
-
-
 def _verified(module: Module, edits: Sequence[Edit], bodies: dict[str, str]) -> bytes:
     """The bytes after the edits, if they keep the promises."""
     after = spliced(module, edits)
     if after != module.source.raw:
         source, found = verify.edited(module.source, module.found, after)
+        for mark in found.functions:
+            if mark.decorator and mark.function.lineno < mark.imported.node.lineno:
+                raise refusal(module, mark.function, "would run before the import of its sidecar")
         edited = replace(module, source=source, found=found, bodies=bodies)
         if _teacher(edited) != _teacher(module):
             raise SourceError(

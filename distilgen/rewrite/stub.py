@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
+from bisect import bisect_right
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +14,12 @@ from distilgen.errors import SourceError
 from distilgen.rewrite.answer import answer_of, free
 from distilgen.rewrite.indentation import margin, reindented
 from distilgen.rewrite.marks import docstring_and_rest
-from distilgen.rewrite.splice import Edit, last_line, line_end, start_line
+from distilgen.rewrite.splice import Edit, is_for_tools, last_line, line_end, start_line
 from distilgen.source import expressions
 from distilgen.source.files import SourceFile, parse
 
 if TYPE_CHECKING:
-    from distilgen.rewrite.marks import FunctionNode
+    from distilgen.rewrite.marks import FunctionNode, Mark
     from distilgen.source.functions import Surveyed
 
 _ITEM = "answer"
@@ -51,22 +54,42 @@ def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contrac
     return Edit(start, stop, "".join(f"{source.newline}{indent}{line}" for line in lines))
 
 
-def unstub(source: SourceFile, function: FunctionNode, body: str) -> Edit:
+def unstub(source: SourceFile, mark: Mark, body: str) -> Edit:
     """Put the teacher's body back in the place of the stub's, indented as that is. Raises
     ValueError when the stub holds what we did not write.
     """
+    function = mark.function
     docstring, statements = docstring_and_rest(function)
+    call = _call(statements[-1]) if statements else None
     for place, statement in enumerate(statements, 1):
-        if not (_is_call(statement) if place == len(statements) else _is_import(statement)):
+        last = place == len(statements)
+        if call is None or not (_is_ours(call, mark) if last else _is_for(statement, call)):
             raise ValueError(
                 f"line {statement.lineno} is not of the stub, and would be lost; move it elsewhere"
             )
-    start, last = _body(source, function)
+    start, end = _body(source, function)
+    _refuse_comments(source, start, line_end(source, end))
     if docstring:
         start, body = _with_docstring(source, docstring[0], start, body)
     wanted = margin(source, statements[0]) if statements else None
     back = body if wanted is None else reindented(body, wanted)
-    return Edit(start, line_end(source, last), back)
+    return Edit(start, line_end(source, end), back)
+
+
+def _refuse_comments(source: SourceFile, start: int, stop: int) -> None:
+    """Raises ValueError for a comment of the user's in a stub; those that silence tools go."""
+    if "#" not in source.text[start:stop]:
+        return
+    text = source.text[start:stop]
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(f"def f(): 0{text}").readline))
+    except (tokenize.TokenError, SyntaxError):
+        return
+    first = bisect_right(source.line_starts, start)
+    for token in tokens:
+        if token.type == tokenize.COMMENT and not is_for_tools(token.string):
+            line = first + token.start[0] - 1
+            raise ValueError(f"the comment on line {line} would be lost; move it elsewhere")
 
 
 def _with_docstring(
@@ -127,24 +150,40 @@ def _kind(surveyed: Surveyed) -> str:
     return f"{async_} {'generator' if surveyed.streams else ''}".strip()
 
 
-def _is_import(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Import | ast.ImportFrom)
-
-
-def _is_call(node: ast.stmt) -> bool:
-    """Is it of the shape of a stub's last statement?"""
+def _call(node: ast.stmt) -> ast.Call | None:
+    """What a stub's last statement calls, where it is of that shape."""
     match node:
         case (
-            ast.Return(value=ast.Call() | ast.Await(value=ast.Call()))
-            | ast.Expr(value=ast.YieldFrom(value=ast.Call()))
-            | ast.For(
-                iter=ast.Await(value=ast.Call()),
-                body=[ast.Expr(value=ast.Yield(value=ast.Name()))],
-                orelse=[],
-            )
+            ast.Return(value=ast.Call() as call)
+            | ast.Return(value=ast.Await(value=ast.Call() as call))
+            | ast.Expr(value=ast.YieldFrom(value=ast.Call() as call))
         ):
-            return True
-    return False
+            return call
+        case ast.For(
+            target=ast.Name(id=item),
+            iter=ast.Await(value=ast.Call() as call),
+            body=[ast.Expr(value=ast.Yield(value=ast.Name(id=given)))],
+            orelse=[],
+        ) if item == given:
+            return call
+    return None
+
+
+def _is_ours(call: ast.Call, mark: Mark) -> bool:
+    """Does it call the student with the type and the parameters, and nothing else?"""
+    given = all(
+        isinstance(item.value, ast.Name) and item.value.id == item.arg for item in call.keywords
+    )
+    named = any(node is mark.reference for node in ast.walk(call.func))
+    return given and named and len(call.args) == 1
+
+
+def _is_for(node: ast.stmt, call: ast.Call) -> bool:
+    """Is it an import that the type in the call needs?"""
+    if not isinstance(node, ast.Import | ast.ImportFrom):
+        return False
+    names = {item.id for item in ast.walk(call) if isinstance(item, ast.Name)}
+    return all((i.asname or i.name.partition(".")[0]) in names for i in node.names)
 
 
 def _body(source: SourceFile, function: FunctionNode) -> tuple[int, int]:

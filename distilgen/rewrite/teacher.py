@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from distilgen.errors import SourceError
-from distilgen.rewrite import contracts_file, imports, marks, originals, record, stub, verify
+from distilgen.rewrite import imports, marks, originals, record, stub, verify
 from distilgen.rewrite.splice import splice
 from distilgen.source import files
 from distilgen.source.walk import module_of
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from distilgen.contract import Contract
     from distilgen.rewrite.module import Module
     from distilgen.rewrite.splice import Edit
     from distilgen.source.files import SourceFile
@@ -28,12 +28,11 @@ def edit_of(module: Module, mark: marks.Mark) -> tuple[Edit, Path]:
     origin = _origin(module, mark)
     if mark.decorator:
         return record.undecoration(module.source, mark.decorator), origin
-    bodies = module.bodies if origin == module.path else originals.read(module.project, origin)
-    if mark.contract not in bodies:
-        origin, bodies = _elsewhere(module, mark)
-    contract = (module.contracts if origin == module.path else contracts_file.read(origin)).get(
-        mark.contract
-    )
+    if mark.contract not in _bodies(module, origin):
+        origin = _elsewhere(module, mark)
+    contract = _own_contract(module, mark)
+    if contract is None and origin != module.path:
+        contract = module.archive.contracts(origin).get(mark.contract)
     absent = _absent(mark.function, contract.parameters if contract else ())
     if absent:
         place = place_of(module, origin)
@@ -41,7 +40,7 @@ def edit_of(module: Module, mark: marks.Mark) -> tuple[Edit, Path]:
             f"its body, in {place}, needs {', '.join(absent)}, which it has not among its "
             "parameters any more; name them back, restore, and rename them then"
         )
-    return stub.unstub(module.source, mark.function, bodies[mark.contract]), origin
+    return stub.unstub(module.source, mark, _bodies(module, origin)[mark.contract]), origin
 
 
 def imports_of(module: Module, left: Sequence[marks.Mark]) -> list[Edit]:
@@ -51,7 +50,7 @@ def imports_of(module: Module, left: Sequence[marks.Mark]) -> list[Edit]:
     gone = [item for item in found.imports if item not in needed]
     verify.unused(module.source, marks.Marks(gone, found.functions, found.strays))
     first = marks.first_use(module.source.tree, (m.function.lineno for m in found.all))
-    return [imports.removal(module.source, item.node, first) for item in gone]
+    return [imports.removal(module.source, item, first) for item in gone]
 
 
 def alone(module: Module) -> SourceFile:
@@ -77,30 +76,41 @@ def _origin(module: Module, mark: marks.Mark) -> Path:
     return module_of(sidecar)
 
 
-def _elsewhere(module: Module, mark: marks.Mark) -> tuple[Path, dict[str, str]]:
-    """(the module, its bodies) that a stub's body was kept for: the only one that has a body of
-    that name and no such stub any more. Raises ValueError.
+def _bodies(module: Module, origin: Path) -> dict[str, str]:
+    """The removed bodies of the module, as it has them now, or of another."""
+    return module.bodies if origin == module.path else module.archive.kept(origin).bodies
+
+
+def _own_contract(module: Module, mark: marks.Mark) -> Contract | None:
+    """A function's contract, where it is in the sidecar beside the module: by the name of that the
+    module may import it from the folder that it was in.
     """
-    found = []
-    for path, bodies in originals.read_all(module.project):
-        if path != module.path and mark.contract in bodies and not _is_live(path, mark.contract):
-            found.append((path, bodies))
+    imported = mark.imported
+    name = marks.sidecar_path(module.path).stem
+    names = (alias.name.rpartition(".")[2] for alias in imported.node.names)
+    is_own = imported.own or (imported.sidecar is None and name in names)
+    return module.contracts.get(mark.contract) if is_own else None
+
+
+def holders(module: Module, mark: marks.Mark) -> list[Path]:
+    """The other modules that a stub's body may have been kept for: that of the name that the
+    contract has, where the sidecar was renamed with its module. Raises SourceError.
+    """
+    contract = _own_contract(module, mark)
+    found = module.archive.holders(mark.contract, contract.function if contract else "")
+    return [path for path in found if path != module.path]
+
+
+def _elsewhere(module: Module, mark: marks.Mark) -> Path:
+    """The only other module that a stub's body may have been kept for. Raises ValueError."""
+    found = holders(module, mark)
     if len(found) == 1:
         return found[0]
     place = place_of(module, module.path)
     if found:
-        others = ", ".join(place_of(module, path) for path, _ in found)
+        others = ", ".join(place_of(module, path) for path in found)
         raise ValueError(f"which of the bodies of that name in {others} is its? Move it to {place}")
     raise ValueError(f"its body is not in {place}; take that file back from version control")
-
-
-def _is_live(path: Path, contract: str) -> bool:
-    """Is there a stub of that contract in a module?"""
-    try:
-        found = marks.find(files.read(path)).functions if path.exists() else []
-    except SourceError:
-        return True  # who knows
-    return any(mark.contract == contract and not mark.decorator for mark in found)
 
 
 def _absent(function: marks.FunctionNode, parameters: Sequence[str]) -> list[str]:

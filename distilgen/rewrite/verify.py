@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -39,7 +40,7 @@ def edited(source: SourceFile, found: marks.Marks, after: bytes) -> tuple[Source
         before, behind = _Side(source, found), _Side(result, now)
         _compile(before, behind)
         same = _are_same(before, before.body, behind, behind.body)
-    except (SyntaxError, ValueError, SourceError) as error:
+    except (SyntaxError, ValueError, SourceError, RecursionError, MemoryError) as error:
         message = f"would not compile after the edit ({error}); left as it is"
         raise SourceError(path, message) from error
     if not same:
@@ -74,7 +75,11 @@ class _Side:
     @cached_property
     def _lines(self) -> list[int]:
         ours = [item.node.lineno for item in self.found.imports]
-        return ours + [mark.function.lineno for mark in self.found.all]
+        return sorted(ours + [mark.function.lineno for mark in self.found.all])
+
+    @cached_property
+    def _marks(self) -> dict[FunctionNode, marks.Mark]:
+        return {mark.function: mark for mark in self.found.all}
 
     @cached_property
     def _imports(self) -> list[ast.stmt]:
@@ -86,7 +91,7 @@ class _Side:
 
     def mark(self, function: FunctionNode) -> marks.Mark | None:
         """What of a function is ours."""
-        return next((mark for mark in self.found.all if mark.function is function), None)
+        return self._marks.get(function)
 
     def is_stub(self, function: FunctionNode) -> bool:
         """Is it dispatched?"""
@@ -95,8 +100,8 @@ class _Side:
 
     def touches(self, node: ast.stmt) -> bool:
         """Does a statement hold something of ours?"""
-        lines = range(marks.first_line(node), (node.end_lineno or 0) + 1)
-        return any(line in lines for line in self._lines)
+        place = bisect_left(self._lines, marks.first_line(node))
+        return place < len(self._lines) and self._lines[place] <= (node.end_lineno or 0)
 
     def drops(self, node: ast.stmt) -> bool:
         """Is a statement nothing but an import of a sidecar?"""

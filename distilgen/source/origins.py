@@ -9,23 +9,20 @@ whether it is the same that it was.
 
 from __future__ import annotations
 
-import ast
 import builtins
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-from distilgen.errors import SourceError
-from distilgen.source import digests, expressions, files, known, mentions, modules, slices
+from distilgen.source import digests, expressions, known, mentions, modules, units
 from distilgen.source.digests import CALLED, PASSED
-from distilgen.source.expressions import last_name
-from distilgen.source.reader import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from distilgen.source.files import SourceFile
     from distilgen.source.mentions import Mention
+    from distilgen.source.units import Unit
 
 _BUILTIN = frozenset(dir(builtins))
 
@@ -40,132 +37,28 @@ class Sources:
     packages: frozenset[str]
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """What binds a name in a module. imports: (module, name in it or empty) of what it imports.
-    alone: it does nothing but import.
-    """
-
-    statements: tuple[ast.stmt, ...]
-    mentions: tuple[Mention, ...]
-    imports: tuple[tuple[str, str], ...]
-    alone: bool
-
-
-@dataclass
-class _Unit:
-    """A module of the project. near: the folder of the script that asked for it."""
-
-    name: str
-    path: Path
-    tree: ast.Module
-    near: Path | None
-    slices: dict[tuple[str, int], _Slice] = field(default_factory=dict)
-    digests: dict[tuple[str, int], str] = field(default_factory=dict)
-    modules: dict[str, str | None] = field(default_factory=dict)
-
-    @cached_property
-    def binders(self) -> dict[str, list[ast.stmt]]:
-        slices.mark_changes(self.tree)
-        found: dict[str, list[ast.stmt]] = {}
-        for statement in self.tree.body:
-            for name in dict.fromkeys(slices.bound(statement)):
-                found.setdefault(name, []).append(statement)
-        return found
-
-    @cached_property
-    def stars(self) -> list[ast.ImportFrom]:
-        return slices.stars(self.tree)
-
-    @cached_property
-    def filling(self) -> list[ast.stmt]:
-        return slices.filling(self.tree)
-
-    @cached_property
-    def strings(self) -> list[str]:
-        return [
-            node.value
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        ]
-
-    def may_have(self, name: str) -> bool:
-        return name in self.binders or bool(self.stars or self.filling)
-
-    def absolute(self, module: str, level: int) -> str:
-        """The module that an import names; empty for what leads out of all packages."""
-        if not level:
-            return module
-        packages = self.name.split(".")
-        if self.name == "__init__":
-            packages = []  # an import root that is a package
-        elif self.path.stem != "__init__":
-            packages.pop()
-        if level > len(packages):
-            return module
-        return ".".join([*packages[: len(packages) - level + 1], *([module] if module else [])])
-
-    def slice(self, name: str, use: int) -> _Slice:
-        """What binds a name; `*` is for the star imports."""
-        key = (name, use)
-        if key not in self.slices:
-            binders = self.stars if name == "*" else self.binders[name]
-            found = [
-                digests.trimmed(piece, use)
-                for item in binders
-                for piece in ([item] if name == "*" else slices.pieces(item, name))
-            ]
-            imported = [] if name == "*" else list(self._imports(found, name))
-            alone = bool(imported) and all(slices.is_import(item) for item in _leaves(found))
-            self.slices[key] = _Slice(tuple(found), mentions.of(found), tuple(imported), alone)
-        return self.slices[key]
-
-    def digest(self, name: str, use: int) -> str:
-        """Of what binds a name, together with the imports that bring what it mentions."""
-        key = (name, use)
-        if key not in self.digests:
-            found = self.slice(name, use)
-            named = sorted({mention.name for mention in found.mentions} & self.binders.keys())
-            brought = [self.slice(item, use) for item in named if item != name]
-            whole = [found, *(item for item in brought if item.alone)]
-            self.digests[key] = digests.digest(part for item in whole for part in item.statements)
-        return self.digests[key]
-
-    def _imports(self, statements: Sequence[ast.stmt], name: str) -> Iterator[tuple[str, str]]:
-        for statement in statements:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Import):
-                    for alias in node.names:
-                        top = alias.name.partition(".")[0]
-                        if (alias.asname or top) == name:
-                            yield (alias.name if alias.asname else top), ""
-                elif isinstance(node, ast.ImportFrom):
-                    for alias in node.names:
-                        if (alias.asname or alias.name) == name:
-                            yield self.absolute(node.module or "", node.level), alias.name
-                elif isinstance(node, ast.Call) and last_name(node.func) == "import_module":
-                    text = getattr(node.args[0], "value", None) if node.args else None
-                    if isinstance(text, str):
-                        level = len(text) - len(text.lstrip("."))
-                        yield self.absolute(text[level:], level), ""
-
-
 @dataclass
 class Origins:
     """The modules of a project, read when they are first asked for. roots: its import roots."""
 
     roots: Sequence[Path]
-    _units: dict[tuple[str, Path | None], _Unit | None] = field(default_factory=dict)
+    _units: dict[tuple[str, Path | None], Unit | None] = field(default_factory=dict)
     _places: dict[tuple[str, Path | None], Path | None] = field(default_factory=dict)
 
     def of(
-        self, name: str, path: Path, annotations: Iterable[str], classes: Sequence[str]
+        self,
+        name: str,
+        path: Path,
+        annotations: Iterable[str],
+        classes: Sequence[str],
+        source: SourceFile | None = None,
     ) -> Sources:
         """What annotations of a function depend on.
 
         name, path: of its module. classes: those that it stands in, whose names annotations find.
+        source: the module's file, where it has been read.
         """
-        unit = self._start(name, path)
+        unit = self._start(name, path, source)
         if unit is None:
             return Sources({}, frozenset())
         parsed = []
@@ -176,17 +69,18 @@ class Origins:
                 continue
         named = mentions.of(parsed)
         walk = _Walk(self)
-        if not _own_names(unit, classes).isdisjoint(mention.name for mention in named):
+        if not unit.own_names(classes).isdisjoint(mention.name for mention in named):
             walk.need(unit, classes[0], PASSED)
         walk.start(unit, named)
         return walk.sources()
 
-    def unit(self, name: str, near: Path | None) -> _Unit | None:
+    def unit(self, name: str, near: Path | None, source: SourceFile | None = None) -> Unit | None:
         """A module of the project; None for what is none, or does not parse."""
         key = (name, near)
         if key not in self._units:
             path = self.place(name, near)
-            self._units[key] = _parsed(name, path, near) if path else None
+            read = source if source and source.path == path else None
+            self._units[key] = units.read(name, path, near, read) if path else None
         return self._units[key]
 
     def place(self, name: str, near: Path | None) -> Path | None:
@@ -208,13 +102,13 @@ class Origins:
         """Is it a namespace package of the project?"""
         return modules.is_namespace(name, [*self.roots, *([near] if near else [])])
 
-    def _start(self, name: str, path: Path) -> _Unit | None:
+    def _start(self, name: str, path: Path, source: SourceFile | None) -> Unit | None:
         is_below = modules.find(name, self.roots) == path
         if is_below and (path.parent / "__init__.py").exists():
-            return self.unit(name, None)
+            return self.unit(name, None, source)
         key = (f"{path}", path.parent)
         if key not in self._units:
-            self._units[key] = _parsed(name, path, path.parent)
+            self._units[key] = units.read(name, path, path.parent, source)
         return self._units[key]
 
 
@@ -224,7 +118,7 @@ class _Walk:
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
         self._seen: dict[tuple[Path, str], int] = {}
-        self._todo: list[tuple[_Unit, str, int]] = []
+        self._todo: list[tuple[Unit, str, int]] = []
         self._digests: dict[str, str] = {}
         self._packages: set[str] = set()
 
@@ -238,22 +132,22 @@ class _Walk:
                 self.follow(unit, mention)
         return Sources(dict(sorted(self._digests.items())), frozenset(self._packages))
 
-    def start(self, unit: _Unit, named: Sequence[Mention]) -> None:
+    def start(self, unit: Unit, named: Sequence[Mention]) -> None:
         """What annotations need that mention these names."""
         names = sorted({item.name for item in named if self._tells(unit, item.name)})
         if names:
-            found = [part for name in names for part in unit.slice(name, PASSED).statements]
+            found = [part for name in names for part in unit.slice(name, PASSED).alone]
             self._digests[f"{unit.name}:import"] = digests.digest(found)
         for mention in named:
             self.follow(unit, mention)
 
-    def _shared(self, unit: _Unit, name: str, use: int) -> None:
+    def _shared(self, unit: Unit, name: str, use: int) -> None:
         """Need what a module has for others."""
         if self._tells(unit, name):
             self._digests[f"{unit.name}:{name}"] = unit.digest(name, use)
         self.need(unit, name, use)
 
-    def _tells(self, unit: _Unit, name: str) -> bool:
+    def _tells(self, unit: Unit, name: str) -> bool:
         """Does an import say what no digest of a statement of the project's will: what a name is
         outside of it, or that it stands for another?
         """
@@ -263,7 +157,7 @@ class _Walk:
         outside = not self._origins.place(module, unit.near)
         return bool(more) or outside or attribute not in (name, "")
 
-    def follow(self, unit: _Unit, mention: Mention) -> None:
+    def follow(self, unit: Unit, mention: Mention) -> None:
         """What a mention in a module needs."""
         name, attributes, use = mention
         if not self.need(unit, name, use):
@@ -284,7 +178,7 @@ class _Walk:
             for bound in whole.binders:
                 self._shared(whole, bound, PASSED)  # the module as a value: any name may matter
 
-    def need(self, unit: _Unit, name: str, use: int) -> bool:
+    def need(self, unit: Unit, name: str, use: int) -> bool:
         """Note what binds a name; what that needs comes later. Is there anything?"""
         key = (unit.path, name)
         if self._seen.get(key, -1) >= use:
@@ -297,7 +191,7 @@ class _Walk:
         self._todo.append((unit, name, use))
         return True
 
-    def _imported(self, unit: _Unit, module: str, attribute: str, use: int) -> None:
+    def _imported(self, unit: Unit, module: str, attribute: str, use: int) -> None:
         inner = self._origins.unit(module, unit.near)
         if inner is None:
             top = module.partition(".")[0]
@@ -309,19 +203,19 @@ class _Walk:
             if bound or not self._is_module(module, attribute, unit):
                 self._shared(inner, attribute, use)
 
-    def _is_module(self, module: str, name: str, unit: _Unit) -> bool:
+    def _is_module(self, module: str, name: str, unit: Unit) -> bool:
         full = f"{module}.{name}" if module else name
         near = unit.near
         return bool(self._origins.place(full, near)) or self._origins.is_folder(full, near)
 
-    def _module_of(self, unit: _Unit, name: str) -> str | None:
+    def _module_of(self, unit: Unit, name: str) -> str | None:
         """The module of the project that a name stands for."""
         if name not in unit.modules:
             unit.modules[name] = None  # what leads back here is none
             unit.modules[name] = self._found_module(unit, name)
         return unit.modules[name]
 
-    def _found_module(self, unit: _Unit, name: str) -> str | None:
+    def _found_module(self, unit: Unit, name: str) -> str | None:
         if name not in unit.binders:
             return None
         for module, attribute in unit.slice(name, CALLED).imports:
@@ -338,7 +232,7 @@ class _Walk:
                 return f"{module}.{attribute}" if module else attribute
         return None
 
-    def _brought(self, unit: _Unit, name: str, use: int) -> bool:
+    def _brought(self, unit: Unit, name: str, use: int) -> bool:
         """A name that a star import brings, or the module's `__getattr__`, or what fills it."""
         self._seen[unit.path, name] = use
         found = False
@@ -359,10 +253,10 @@ class _Walk:
                 if name in inner.binders:
                     self.need(inner, name, use)
         if unit.filling:
-            self._digests[f"{unit.name}:*"] = digests.digest(unit.filling)
+            self._digests[f"{unit.name}:*"] = unit.filling
         return True
 
-    def _lazy(self, unit: _Unit) -> Iterator[_Unit]:
+    def _lazy(self, unit: Unit) -> Iterator[Unit]:
         """The modules that strings of a module may name, as the table of its `__getattr__` does."""
         for text in unit.strings:
             level = len(text) - len(text.lstrip("."))
@@ -370,34 +264,3 @@ class _Walk:
                 inner = self._origins.unit(tried, unit.near) if tried else None
                 if inner and inner is not unit:
                     yield inner
-
-
-def _parsed(name: str, path: Path, near: Path | None) -> _Unit | None:
-    try:
-        return _Unit(name, path, files.read(path).tree, near)
-    except SourceError:
-        return None
-
-
-def _leaves(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The simple statements."""
-    for node in slices.in_scope([*statements]):
-        if not blocks_of(node) and not isinstance(node, ast.Pass):
-            yield node
-
-
-def _own_names(unit: _Unit, classes: Sequence[str]) -> set[str]:
-    """The names that the classes around a function bind, but for functions."""
-    body, found = unit.tree.body, set[str]()
-    for name in classes:
-        inner = [n for n in slices.in_scope(body) if isinstance(n, ast.ClassDef) and n.name == name]
-        if not inner:
-            return found
-        body = inner[-1].body
-        found = {
-            bound
-            for node in body
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            for bound in slices.bound(node)
-        }
-    return found

@@ -114,10 +114,12 @@ def _registered_in(node: ast.FunctionDef | ast.ClassDef, containers: set[str]) -
 
 
 def _is_container(node: ast.expr) -> bool:
+    while isinstance(node, ast.BinOp):  # a long sum leans to the left, deeper than Python recurses
+        if _is_container(node.right):
+            return True
+        node = node.left
     if isinstance(node, ast.Call):
         return last_name(node.func) in _CONTAINERS | {"copy", "deepcopy"}
-    if isinstance(node, ast.BinOp):
-        return _is_container(node.left) or _is_container(node.right)
     kinds = ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp
     return isinstance(node, kinds)
 
@@ -178,6 +180,41 @@ def in_scope(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         yield node
         for inner in blocks_of(node):
             yield from in_scope(inner)
+
+
+def left_bound(tree: ast.Module) -> set[str]:
+    """The names that a module's own scope has when it has run: every way to bind one there, but for
+    what only a type checker imports, and for the name in `except … as`, which ends with its block.
+    """
+    found: set[str] = set()
+    todo: list[ast.AST] = [*tree.body]
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+            case ast.Lambda():
+                pass
+            case ast.If() if is_type_checking(node.test):
+                todo += node.orelse
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                walrus = (part for part in ast.walk(node) if isinstance(part, ast.NamedExpr))
+                found |= {part.target.id for part in walrus}
+            case ast.alias():
+                found.add(node.asname or node.name.partition(".")[0])
+            case ast.AnnAssign(value=None):
+                pass
+            case ast.Name(ctx=ast.Store()):
+                found.add(node.id)
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                found.add(name)
+                todo += ast.iter_child_nodes(node)
+            case ast.MatchMapping(rest=str(name)):
+                found.add(name)
+                todo += ast.iter_child_nodes(node)
+            case _:
+                todo += ast.iter_child_nodes(node)
+    return found
 
 
 def stars(tree: ast.Module) -> list[ast.ImportFrom]:

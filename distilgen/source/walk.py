@@ -64,9 +64,21 @@ def walk(targets: Iterable[Path], *, wanted: Wanted, missing: Missing) -> Iterat
                 name = os.path.realpath(name)
             elif shown != real:
                 name = real + name[len(shown) :]
-            if name not in seen:
+            if not name.isascii() and not _is_text(name):
+                readable = os.fsencode(name).decode("utf-8", "backslashreplace")
+                missing(SourceError(readable, "has a name that is no text; rename it"))
+            elif name not in seen:
                 seen.add(name)
                 yield found
+
+
+def _is_text(name: str) -> bool:
+    """Can a name be written down? One with bytes that are no UTF-8 cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _below(target: str, wanted: Wanted, missing: Missing) -> Iterator[tuple[Found, bool]]:

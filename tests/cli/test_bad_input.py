@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from distilgen.rewrite import marks
+
 if TYPE_CHECKING:
+    from distilgen.source.files import SourceFile
     from tests.cli.conftest import Cli
 
 OTHER = """\
@@ -160,3 +163,44 @@ def test_unknown_command_and_option(distilgen: Cli) -> None:
 def test_what_is_no_regular_file(distilgen: Cli) -> None:
     os.mkfifo(distilgen.folder / "src/shop/pipe.py")
     _instrumented_nonetheless(distilgen, "src/shop/pipe.py: cannot be read")
+
+
+# A tree as deep as it is long, which Python's own parser makes and runs without a word.
+SUM = f"TEXT = {' + '.join(['chr(0)'] * 1_200)}\n"
+
+
+@pytest.mark.parametrize("command", ["instrument", "dispatch --model m", "check", "scan"])
+def test_a_constant_that_is_a_long_sum(distilgen: Cli, command: str) -> None:
+    distilgen.write({"src/shop/models.py": distilgen.read("src/shop/models.py") + SUM})
+    ran = distilgen(*command.split(), "src")
+    assert (ran.code, "nested" in ran.err) == (0, False), ran.err
+
+
+@pytest.mark.parametrize("command", ["instrument", "restore"])
+@pytest.mark.parametrize("error", [RecursionError, MemoryError])
+def test_what_is_too_deep_for_python_is_told(
+    distilgen: Cli, monkeypatch: pytest.MonkeyPatch, command: str, error: type[Exception]
+) -> None:
+    distilgen.write({"src/shop/other.py": OTHER})
+    if command == "restore":
+        distilgen("instrument", "src")
+    real = marks.find
+
+    def find(source: SourceFile) -> marks.Marks:
+        if source.path.name == "other.py":
+            raise error
+        return real(source)
+
+    monkeypatch.setattr(marks, "find", find)
+    ran = distilgen(command, "src")
+    assert (ran.code, ran.out) == (123, f"{command.removesuffix('e')}ed: shop.mail:reply\n")
+    assert "src/shop/other.py: is nested too deeply for Python's compiler" in ran.err
+
+
+def test_removed_bodies_that_cannot_be_read(distilgen: Cli) -> None:
+    distilgen.write({"src/shop/other.py": OTHER})
+    (distilgen.folder / ".distilgen/originals/src/shop/other.py.json").mkdir(parents=True)
+    for command in ("instrument", "restore"):
+        ran = distilgen(command, "src")
+        assert (ran.code, ran.out) == (123, f"{command.removesuffix('e')}ed: shop.mail:reply\n")
+        assert ".distilgen/originals/src/shop/other.py.json: cannot be read as removed" in ran.err

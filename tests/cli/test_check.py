@@ -199,14 +199,14 @@ def _conflict(distilgen: Cli, name: str, line: str) -> None:
 
 
 CONFLICTS = {
-    "sidecar": ("src/shop/_mail_distil.py", "fingerprint=", "take either side"),
+    "sidecar": ("src/shop/_mail_distil.py", "fingerprint=", "its sides go together"),
     "module": ("src/shop/mail.py", "urgent =", "settle it first"),
     "originals": (
         ".distilgen/originals/src/shop/mail.py.json",
         "sha256",
-        "take the side that has the bodies of the module's stubs",
+        "its sides go together",
     ),
-    "lock": ("distilgen.lock", "shop.mail", "keep the entries of both sides, one for each name"),
+    "lock": ("distilgen.lock", "shop.mail", "its sides go together"),
 }
 
 
@@ -223,6 +223,22 @@ def test_a_merge_conflict(distilgen: Cli, name: str, line: str, what: str) -> No
     assert ran.out.startswith(f"{name}:{at}: holds a merge conflict; {what}; mend: ")
     assert ran.out.count("\n") == 1
     assert distilgen.snapshot() == before
+    if "together" in what:
+        mend = ran.out.strip().rpartition("; mend: distilgen ")[2]
+        assert distilgen(*mend.split()).code == 0
+        assert distilgen("check").code == 0
+
+
+def test_a_conflict_whose_sides_differ(distilgen: Cli) -> None:
+    distilgen("instrument", "src")
+    name = "src/shop/_mail_distil.py"
+    (line,) = [x for x in distilgen.read(name).splitlines(keepends=True) if "fingerprint=" in x]
+    sides = CONFLICT.format(line, line.replace('="', '="0'))
+    distilgen.write({name: distilgen.read(name).replace(line, sides)})
+    ran = distilgen("check")
+    assert ran.code == 1
+    assert "(the sides of its merge conflict differ on reply; take one of them)" in ran.out
+    assert distilgen("instrument", "src").code == 123
 
 
 def test_markers_in_a_string_are_no_conflict(distilgen: Cli) -> None:
@@ -368,3 +384,59 @@ def test_a_function_that_went_with_all_that_was_of_it(distilgen: Cli) -> None:
 def test_the_lock_says_nothing_of_files_that_were_not_looked_at(distilgen: Cli) -> None:
     _without_all(distilgen, distilgen.read("src/shop/mail.py"))
     assert distilgen("check", "src/shop/models.py").code == 0
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_damaged_sidecar_that_another_module_uses(distilgen: Cli, gone: bool) -> None:
+    text = distilgen.read("src/shop/mail.py")
+    distilgen.write({"src/shop/other.py": text})
+    distilgen("instrument", "src")
+    moved = distilgen.read("src/shop/mail.py")
+    distilgen.write({
+        "src/shop/archive.py": moved,
+        "src/shop/_mail_distil.py": distilgen.read("src/shop/_mail_distil.py") + "x = (\n",
+        "src/shop/other.py": distilgen.read("src/shop/other.py").replace("Answer", "Answer to"),
+    })  # fmt: skip
+    if gone:
+        (distilgen.folder / "src/shop/mail.py").unlink()
+    ran = distilgen("check")
+    assert ran.code == 1
+    assert ran.out.count("src/shop/_mail_distil.py:52: does not parse") == 1, ran.out
+    assert "src/shop/archive.py:8: reply: uses _mail_distil.py, the sidecar of another" in ran.out
+    assert "src/shop/other.py:8: reply: its contract changed" in ran.out
+    assert ran.out.count("\n") == 3
+    ran = distilgen("check", "src/shop/archive.py")
+    assert ran.out.count("\n") == 2
+    assert "_mail_distil.py:52: does not parse" in ran.out
+
+
+def test_a_sidecar_with_other_shapes_ends_no_check(distilgen: Cli) -> None:
+    distilgen("instrument", "src")
+    sidecar = distilgen.read("src/shop/_mail_distil.py")
+    inputs = '    inputs={"properties": {"text": 3}},\n'
+    edited = re.sub(r"    inputs=\{.*?\n    \},\n", inputs, sidecar, flags=re.DOTALL)
+    assert edited != sidecar
+    distilgen.write({"src/shop/_mail_distil.py": edited})
+    ran = distilgen("check")
+    assert ran.code == 1
+    assert ran.out.startswith(
+        "src/shop/_mail_distil.py:7: reply is no contract (its inputs is of another kind); "
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("recorded", "dispatched", "something else than _mail_distil.py"),
+        ("shop.mail:reply", "shop.mail:other", "nothing"),
+    ],
+)
+def test_a_lock_that_says_something_else(distilgen: Cli, old: str, new: str, message: str) -> None:
+    distilgen("instrument", "src")
+    right = distilgen.read("distilgen.lock")
+    distilgen.write({"distilgen.lock": right.replace(old, new)})
+    ran = distilgen("check")
+    assert ran.code == 1
+    assert f"reply: distilgen.lock says {message} of it; mend: distilgen instrument src" in ran.out
+    assert distilgen("instrument", "src").code == 0
+    assert distilgen("check").code == 0

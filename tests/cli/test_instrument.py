@@ -115,6 +115,31 @@ def test_only_takes_names_and_globs(distilgen: Cli) -> None:
     assert distilgen.read("src/shop/mail.py").count("@_distil") == 1
 
 
+def test_only_of_restore_goes_by_the_module_too(distilgen: Cli) -> None:
+    text = distilgen.read("src/shop/mail.py")
+    distilgen.write({"src/shop/post.py": text})
+    distilgen("instrument", "src/")
+    before = distilgen.snapshot()
+    ran = distilgen("restore", "--only", "shop.pots:reply", "src/")
+    assert ran.code == 2
+    assert "no such function; did you mean shop.post:reply" in ran.err
+    assert distilgen.snapshot() == before
+    ran = distilgen("restore", "--only", "shop.post:*", "src/")
+    assert (ran.code, ran.out) == (0, "restored: shop.post:reply\n")
+    assert distilgen.read("src/shop/post.py") == text
+    assert distilgen.read("src/shop/mail.py") == before["src/shop/mail.py"].decode()
+    assert distilgen("restore", "src/").out == "restored: shop.mail:reply\n"
+
+
+def test_a_restored_function_is_named_as_it_is_called_now(distilgen: Cli) -> None:
+    distilgen("instrument", "src/")
+    text = distilgen.read("src/shop/mail.py")
+    distilgen.write({"src/shop/post.py": text.replace("def reply", "def answer")})
+    (distilgen.folder / "src/shop/mail.py").unlink()
+    ran = distilgen("restore", "--only", "shop.post:answer", "src/")
+    assert (ran.code, ran.out) == (0, "restored: shop.post:answer\n")
+
+
 def test_a_program_runs_as_before_and_leaves_records(distilgen: Cli) -> None:
     distilgen("instrument", "src/")
     code = "from shop.mail import reply; print(reply('Ann, come!'))"

@@ -174,3 +174,27 @@ def test_what_cannot_be_written_is_told(distilgen: Cli) -> None:
     assert ran.code in (2, 123)
     assert "Traceback" not in ran.err
     assert ran.err
+
+
+@pytest.mark.parametrize("target", ["", "src", "src/shop/mail.py", "src/shop/_mail_distil.py"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_path_through_a_link_to_the_project(
+    distilgen: Cli, tmp_path_factory: pytest.TempPathFactory, target: str, inside: bool
+) -> None:
+    before = distilgen.snapshot()
+    link = tmp_path_factory.mktemp("links") / "link"
+    link.symlink_to(distilgen.folder / "src" if inside else distilgen.folder)
+    path = link / target.removeprefix("src").lstrip("/") if inside else link / target
+    for command in ("instrument", "check", "restore"):
+        ran = distilgen(command, str(path))
+        assert ran.code == 0, ran.err
+        assert ran.out == (
+            "" if command == "check" else f"{command.strip('e')}ed: shop.mail:reply\n"
+        )
+    assert distilgen.snapshot() == before
+
+
+def test_a_link_inside_the_project_stays_as_it_is_named(distilgen: Cli) -> None:
+    (distilgen.folder / "lib").symlink_to("src")
+    ran = distilgen("scan", "lib/shop", "--format", "json")
+    assert '"path": "lib/shop/mail.py"' in ran.out

@@ -83,3 +83,14 @@ def test_a_body_without_its_function_is_kept_and_named(distilgen: Cli) -> None:
     assert ".distilgen/originals/src/shop/mail.py.json keeps the body of reply" in ran.err
     assert path.read_text() == ""
     assert (distilgen.folder / ".distilgen/originals/src/shop/mail.py.json").exists()
+
+
+@pytest.mark.parametrize("command", ["instrument", "dispatch --model m"])
+def test_what_is_left_out_by_now_is_checked_and_restored(distilgen: Cli, command: str) -> None:
+    before = distilgen.read("src/shop/mail.py")
+    distilgen(*command.split(), "src/")
+    path = distilgen.folder / "pyproject.toml"
+    path.write_text(f'{path.read_text()}\n[tool.distilgen]\nexclude = ["src/shop/mail.py"]\n')
+    assert "1 function checked" in distilgen("check").err
+    assert distilgen("restore", "--all").code == 0
+    assert distilgen.read("src/shop/mail.py") == before

@@ -85,6 +85,58 @@ def test_a_merge_conflict_in_the_lock_is_named(distilgen: Cli) -> None:
     assert distilgen.snapshot() == before
 
 
+@pytest.mark.parametrize("command", ["instrument", "dispatch --model m", "restore"])
+@pytest.mark.parametrize("target", ["--all", "."])
+def test_the_lock_forgets_functions_that_are_no_more(
+    distilgen: Cli, command: str, target: str
+) -> None:
+    words = command.split()
+    done = f"{words[0].removesuffix('e')}ed: file distilgen.lock\n"
+    text = distilgen.read("src/shop/mail.py")
+    distilgen.write({f"src/shop/{name}.py": text for name in ("gone", "lost")})
+    distilgen("instrument", "src")
+    for name in ("gone.py", "_gone_distil.py", "_lost_distil.py"):
+        (distilgen.folder / f"src/shop/{name}").unlink()
+    distilgen.write({"src/shop/lost.py": ""})
+    distilgen(*words, "src")
+    rest = set() if command == "restore" else {"shop.mail:reply"}
+    assert set(_functions(distilgen)) == {*rest, "shop.gone:reply", "shop.lost:reply"}
+    assert '-    "shop.gone:reply": ' in distilgen(*words, "--diff", target).out
+    ran = distilgen(*words, "--check", target)
+    assert (ran.code, ran.out) == (1, f"would be {done}")
+    if rest:
+        assert distilgen(*words, "--check", "--only", "reply", target).code == 0
+    ran = distilgen(*words, target)
+    assert (ran.code, ran.out) == (0, done)
+    assert "; 1 file\n" in ran.err
+    assert set(_functions(distilgen)) == rest
+    assert distilgen(*words, "--check", target).code == 0
+
+
+SIDECAR = "src/shop/_mail_distil.py"
+KEPT: dict[str, dict[str, str | None]] = {
+    "its sidecar is there": {"src/shop/mail.py": None},
+    "its function is there": {
+        SIDECAR: None,
+        "src/shop/mail.py": MODULE.replace("f{number}", "reply"),
+    },
+    "its module cannot be read": {SIDECAR: None, "src/shop/mail.py": "x = (\n"},
+    "its sidecar cannot be read": {SIDECAR: "x = (\n", "src/shop/mail.py": ""},
+}
+
+
+@pytest.mark.parametrize("tree", KEPT.values(), ids=KEPT)
+def test_the_lock_forgets_no_function_that_may_be_there(
+    distilgen: Cli, tree: dict[str, str | None]
+) -> None:
+    distilgen("instrument", "src")
+    for name in tree:
+        (distilgen.folder / name).unlink()
+    distilgen.write({name: text for name, text in tree.items() if text is not None})
+    distilgen("restore", "--all")
+    assert set(_functions(distilgen)) == {"shop.mail:reply"}
+
+
 def _interrupted(distilgen: Cli, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """Stops `instrument` before its first file is changed. Returns the files as they are then."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from distilgen.contract import Contract
 from distilgen.rewrite import marks, module, originals, restoration, run, steps
+from distilgen.rewrite.archive import Archive
 from distilgen.rewrite.elsewhere import Elsewhere
 from distilgen.source import files
 from distilgen.source.functions import survey
@@ -61,6 +62,11 @@ class Workbench:
         return self.path.read_bytes()
 
     @property
+    def name(self) -> str:
+        """The module's dotted name."""
+        return Index((self.project,)).name_of(self.path)[0]
+
+    @property
     def sidecar(self) -> Path:
         """Where its contracts are."""
         return marks.sidecar_path(self.path)
@@ -104,7 +110,7 @@ class Workbench:
         """What a step would do."""
         if step == "instrument":
             return steps.instrument(self.load(), self.wanted(*only), _refuse)
-        elsewhere = Elsewhere(self.project, sorted(self.project.rglob("*.py")))
+        elsewhere = Elsewhere(Archive(self.project), sorted(self.project.rglob("*.py")))
         return steps.dispatch(
             self.load(),
             self.wanted(*only),
@@ -122,7 +128,7 @@ class Workbench:
 
     def restore(self, *only: str) -> module.Planned:
         """Take the steps back."""
-        return self.write(restoration.restore(self.load(), _refuse, only or None))
+        return self.write(restoration.restore(self.load(), self.name, _refuse, only or None))
 
     def write(self, planned: module.Planned) -> module.Planned:
         """Carry out what was planned, in a run of its own."""

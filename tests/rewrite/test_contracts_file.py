@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +239,7 @@ REFUSED = {
             '<<<<<<< ours\n    fingerprint="a",\n=======\n    fingerprint="b",\n>>>>>>> theirs\n',
         ),
         9,
-        "holds a merge conflict; take either side, then run `distilgen instrument`",
+        r"differ on reply; take one of them\); take either side, then run `distilgen instrument`",
     ),
     "the end of a merge conflict": (SOURCE + ">>>>>>> theirs\n", END, "holds a merge conflict"),
     "no Python": (SOURCE + "x = (\n", END, "does not parse"),
@@ -274,6 +274,40 @@ def test_refused(module: Path, text: str, line: int | None, reason: str) -> None
     with pytest.raises(SourceError, match=reason) as caught:
         contracts_file.read(module)
     assert (caught.value.path, caught.value.line) == (sidecar_path(module), line)
+
+
+OTHER_KINDS: dict[str, dict[str, Any]] = {
+    "a function without a module": {"function": "reply"},
+    "a function": {"function": 5},
+    "a fingerprint": {"fingerprint": None},
+    "a system prompt": {"system_prompt": 5},
+    "a user message": {"user_message": None},
+    "a tool": {"tool": "M"},
+    "a tool without parameters": {"tool": {"name": "M"}},
+    "a tool without a name": {"tool": {"parameters": {}}},
+    "a tool's fields": {"tool": {"name": "M", "parameters": {"properties": 3}}},
+    "inputs": {"inputs": []},
+    "an input": {"inputs": {"properties": {"text": 3}}},
+    "an input's name": {"inputs": {"properties": {3: {}}}},
+    "inputs' definitions": {"inputs": {"properties": {}, "$defs": {"D": 3}}},
+    "wraps_result": {"wraps_result": 1},
+    "sources": {"sources": []},
+    "a source": {"sources": {"shop.mail:Email": 3}},
+    "a model": {"model": 5},
+    "a server": {"base_url": ()},
+}
+
+
+@pytest.mark.parametrize("values", OTHER_KINDS.values(), ids=OTHER_KINDS)
+def test_a_value_of_another_kind_is_refused(module: Path, values: dict[str, Any]) -> None:
+    written = {item.name: getattr(PLAIN, item.name) for item in fields(Contract)} | values
+    rows = "".join(f"    {name}={value!r},\n" for name, value in written.items())
+    text = SOURCE[: SOURCE.index("reply = ")] + f"reply = Contract(\n{rows})\n"
+    sidecar_path(module).write_text(text, "utf-8")
+    (name,) = values
+    with pytest.raises(SourceError, match=f"its {name} is of another kind") as caught:
+        contracts_file.read(module)
+    assert (caught.value.path, caught.value.line) == (sidecar_path(module), 7)
 
 
 NAMES = {

@@ -187,7 +187,7 @@ def _edited(bench: Workbench, *, sealed: bool = False, **values: Any) -> None:
 HAND: dict[str, dict[str, Any]] = {
     "the prompt": {"system_prompt": "By hand."},
     "the user message": {"user_message": "By hand."},
-    "the tool": {"tool": {"name": "N"}},
+    "the tool": {"tool": {"name": "N", "parameters": {}}},
     "the fingerprint": {"fingerprint": "0" * 32},
 }
 
@@ -280,6 +280,36 @@ def test_a_stub_without_its_body(bench: Workbench) -> None:
     bench.originals.unlink()
     message = "its body is not under .distilgen/originals"
     assert _found(bench) == [(5, "f", message, ORIGINALS)]
+
+
+def test_a_stub_in_a_renamed_folder(bench: Workbench) -> None:
+    for name in ("mail", "post"):
+        bench.at(f"shop/{name}.py").put(TEXT.replace("shop.", ".")).run("dispatch")
+    (bench.project / "shop").rename(bench.project / "store")
+    message = (
+        "its body is in .distilgen/originals/shop/post.py.json, of a module that was renamed or "
+        "changed"
+    )
+    mend = "distilgen restore --only f store/post.py"
+    assert (5, "f", message, mend) in _found(bench.at("store/post.py"))
+
+
+def test_a_stub_whose_body_may_be_one_of_two(bench: Workbench) -> None:
+    stub = ""
+    for name in ("shop/a.py", "shop/b.py"):
+        one = bench.at(name).put(TEXT)
+        one.run("dispatch")
+        stub = one.raw.decode()
+        one.put("")
+    bench.put(stub.replace("_b_distil", "_mail_distil"))
+    bench.sidecar.write_bytes(bench.at("shop/b.py").sidecar.read_bytes())
+    bodies = ".distilgen/originals/shop/b.py.json"
+    message = f"its body is in {bodies}, of a module that was renamed or changed"
+    assert message in [said for _, _, said, _ in _found(bench)]
+    text = bench.sidecar.read_text("utf-8")
+    bench.sidecar.write_text(text.replace("shop.b:f", "shop.c:f"), "utf-8")
+    mend = "move the right one to .distilgen/originals/shop/mail.py.json"
+    assert mend in [mend for _, _, _, mend in _found(bench)]
 
 
 def test_every_function_is_looked_at(bench: Workbench) -> None:

@@ -75,6 +75,18 @@ PLACES = {
         f'"""Doc."""\nfrom __future__ import annotations\n\n\n{BEFORE}{MODEL}',
         f'"""Doc."""\nfrom __future__ import annotations\n\n{OURS}\n\n{AFTER}{MODEL}',
     ),
+    "right below the future's": (
+        f"from __future__ import annotations\nfrom shop.models import M\n\n\n{BEFORE}",
+        f"from __future__ import annotations\n{OWN}from shop.models import M\n\n\n{AFTER}",
+    ),
+    "right below the future's, a script": (
+        f"from __future__ import annotations\nfrom .models import M\n\n\n{BEFORE}",
+        f"from __future__ import annotations\n{OURS}from .models import M\n\n\n{AFTER}",
+    ),
+    "right below the future's, all others before it": (
+        f"from __future__ import annotations\nimport a\n\n\n{BEFORE}{MODEL}",
+        f"from __future__ import annotations\nimport a\n\n{OURS}\n\n{AFTER}{MODEL}",
+    ),
     "docstring alone": (
         f'"""Doc."""\n{BEFORE}{MODEL}',
         f'"""Doc."""\n\n{OURS}{AFTER}{MODEL}',
@@ -257,7 +269,12 @@ def test_tests_without_a_package_are_imported_as_scripts_are(bench: Workbench) -
 
 REMOVED = {
     "a statement of its own": (OURS, ""),
-    "with a comment": ("from . import _mail_distil  # c; d\n", ""),
+    "with a comment": ("from . import _mail_distil  # c; d\n", "# c; d\n"),
+    "with a comment for a tool": ("from . import _mail_distil  # isort: skip\n", ""),
+    "with a comment, in parentheses": (
+        "from . import (\n    _mail_distil,  # c\n    a,\n)\n",
+        "from . import (\n    # c\n    a,\n)\n",
+    ),
     "first of a line": ("from . import _mail_distil; x = 1\n", "x = 1\n"),
     "in the middle of a line": ("x = 1; from . import _mail_distil; y = 2\n", "x = 1; y = 2\n"),
     "last of a line": ("x = 1; from . import _mail_distil  # c\n", "x = 1  # c\n"),

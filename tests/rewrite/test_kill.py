@@ -105,7 +105,7 @@ class Shop:
         """What a command would do."""
         for bench in self.benches:
             if command == "restore":
-                yield restoration.restore(bench.load(), _refuse)
+                yield restoration.restore(bench.load(), bench.name, _refuse)
             else:
                 yield bench.plan(command)
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distilgen.errors import SourceError
-from distilgen.rewrite import marks
+from distilgen.rewrite import marks, module, originals, restoration
+from distilgen.rewrite.archive import Archive
+from distilgen.source import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.rewrite.conftest import Step, Workbench
 
@@ -94,6 +97,57 @@ def test_two_bodies_that_may_be_meant(bench: Workbench) -> None:
     other = bench.put(stub.replace("_b_distil", "_mail_distil"))
     with pytest.raises(SourceError, match=r"originals/shop/a\.py\.json, .*shop/b\.py\.json is its"):
         other.restore()
+
+
+def _renamed_folder(bench: Workbench, head: str = HEAD) -> dict[str, str]:
+    """What `shop` had in two modules, each with a function f, in the folder `store` now: by the
+    names of its files.
+    """
+    names = ("mail.py", "post.py")
+    texts = {n: TEXT.replace("# why", f"# {n}").replace(HEAD, head) for n in names}
+    for name, text in texts.items():
+        bench.at(f"shop/{name}").put(text).run("dispatch")
+    (bench.project / "shop").rename(bench.project / "store")
+    return texts
+
+
+@pytest.mark.parametrize("head", [HEAD, "from shop.models import M\n"])
+def test_a_renamed_folder(bench: Workbench, head: str) -> None:
+    texts = _renamed_folder(bench, head)
+    for name, text in texts.items():
+        other = bench.at(f"store/{name}")
+        other.restore()
+        assert other.raw.decode() == text
+        assert not other.sidecar.exists()
+        assert not bench.at(f"shop/{name}").originals.exists()
+
+
+def test_a_renamed_folder_is_read_once(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = _renamed_folder(bench)
+    read, archive = [], Archive(bench.project)
+
+    def count(project: Path, module: Path) -> originals.Kept:
+        read.append(module.relative_to(bench.project).as_posix())
+        return kept(project, module)
+
+    kept = originals.read
+    monkeypatch.setattr(originals, "read", count)
+    for name in texts:
+        other = bench.at(f"store/{name}")
+        loaded = module.load(bench.project, files.read(other.path), archive)
+        made = restoration.restore(loaded, other.name, lambda error: pytest.fail(str(error)))
+        assert made.functions == (f"{other.name}:f",)
+    assert sorted(read) == [f"{folder}/{name}" for folder in ("shop", "store") for name in texts]
+
+
+def test_a_renamed_module_of_another_import_root(bench: Workbench) -> None:
+    for folder in ("src/shop", "old/src/shop"):
+        (bench.project / folder).mkdir(parents=True)
+        bench.at(f"{folder}/mail.py").put(TEXT).run("dispatch")
+    (bench.project / "src").rename(bench.project / "lib")
+    other = bench.at("lib/shop/mail.py")
+    other.restore()  # the other one has its stub still
+    assert other.raw.decode() == TEXT
 
 
 @each_step

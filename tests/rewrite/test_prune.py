@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distilgen.errors import SourceError
+from distilgen.rewrite import elsewhere, imports
+from distilgen.rewrite.archive import Archive
 
 if TYPE_CHECKING:
     from tests.rewrite.conftest import Workbench
@@ -247,6 +249,20 @@ def test_what_was_removed_elsewhere_may_come_back(bench: Workbench) -> None:
     assert bench.plan("dispatch", prune=True).pruned == ()
 
 
+def test_every_file_is_read_once(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def words(text: str) -> set[str]:
+        read.append(text)
+        return imports.words(text)
+
+    monkeypatch.setattr(elsewhere, "words", words)
+    others = [bench.at(f"shop/m{number}.py").put("m1, a").path for number in range(3)]
+    asked = elsewhere.Elsewhere(Archive(bench.project), others)
+    assert [asked(path, {"a", "b"}) for path in others] == [set(), {"a"}, set()]
+    assert read == ["m1, a"] * 3
+
+
 # -- several functions --------------------------------------------------------------------------
 
 HEAD = '"""D."""\n\nimport json\nimport re\n\nfrom a import b, c\n\n'
@@ -398,6 +414,47 @@ def test_edits_of_the_user_stay(bench: Workbench, old: str, new: str, after: str
     compile(bench.raw, "mail.py", "exec", dont_inherit=True)
 
 
+BINDING = {
+    "a loop": "for json in (): ...\n",
+    "with": "with X as json: ...\n",
+    "a pattern": "match X:\n    case [re, *json]: ...\n",
+    "a pattern of a mapping": "match X:\n    case {1: _, **json}: ...\n",
+    "an alternative": "match X:\n    case 1 | 2 as json: ...\n",
+    "a walrus in a comprehension": "Y = [json := z for z in X]\n",
+    "in a branch": "if X:\n    import json\n",
+    "in a handler": "try: ...\nexcept OSError:\n    json = 1\n",
+    "a class": "class json: ...\n",
+}
+NOT_BINDING = {
+    "a function's own": "if X:\n    def helper(): json = 1\n",
+    "a method's own": "class A:\n    if X:\n        def helper(): json = 1\n",
+    "an attribute": "if X:\n    class A:\n        json = 1\n",
+    "a comprehension's own": "Y = [json for json in X]\n",
+    "a generator's own": "Y = sum(json for json in X)\n",
+    "a parameter": "Y = lambda json: 1\n",
+    "annotated alone": "json: int\n",
+    "an attribute of another": "X.json = 1\n",
+    "gone behind its handler": "try: ...\nexcept OSError as json: ...\n",
+    "for type checkers": "if TYPE_CHECKING:\n    import json\n",
+}
+
+
+@pytest.mark.parametrize("more", NOT_BINDING.values(), ids=NOT_BINDING)
+def test_a_name_that_the_module_has_not(bench: Workbench, more: str) -> None:
+    bench.put(BEFORE).run("dispatch", prune=True)
+    bench.edit("X = re, c\n", f"X = re, c\n{more}")
+    bench.restore()
+    assert bench.raw.decode() == BEFORE + more
+
+
+@pytest.mark.parametrize("more", BINDING.values(), ids=BINDING)
+def test_a_name_that_its_author_has_bound_anew(bench: Workbench, more: str) -> None:
+    bench.put(BEFORE).run("dispatch", prune=True)
+    bench.edit("X = re, c\n", f"X = re, c\n{more}")
+    bench.restore()
+    assert bench.raw.decode() == BEFORE.replace("import json\n", "") + more
+
+
 def test_other_newlines(bench: Workbench) -> None:
     bench.put(BEFORE).run("dispatch", prune=True)
     bench.put(bench.raw.replace(b"\n", b"\r\n"))
@@ -451,7 +508,7 @@ def test_what_went_can_be_read_by_people(bench: Workbench) -> None:
     text = bench.originals.read_text("utf-8")
     assert '"removed": "import re\\n"' in text
     bench.originals.write_text(text.replace("import re", "import os"), "utf-8")
-    with pytest.raises(SourceError, match="was edited by hand; take it back"):
+    with pytest.raises(SourceError, match=r"was edited by hand\); take it back"):
         bench.load()
 
 

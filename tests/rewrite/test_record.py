@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from distilgen.errors import SourceError
+
 if TYPE_CHECKING:
     from tests.rewrite.conftest import Workbench
 
@@ -311,3 +313,28 @@ def test_a_decorator_that_was_taken_off_comes_back_with_its_contract(bench: Work
     assert sorted(bench.load().contracts) == ["f", "g"]
     bench.restore()
     assert (bench.raw.decode(), bench.sidecar.exists(), b"f = " in sidecar) == (text, False, True)
+
+
+def test_a_copy_gets_a_contract_of_its_own(bench: Workbench) -> None:
+    text = HEAD + "def f() -> M: return M()\n"
+    bench.put(text).run("instrument")
+    copied = "@_distil.f.record\ndef g() -> M: return M(x=1)\n"
+    bench.put(bench.raw.decode() + copied)
+    assert [name.rpartition(":")[2] for name in bench.run("instrument").functions] == ["g"]
+    assert bench.raw.decode().endswith(copied.replace(".f.", ".g."))
+    functions = [contract.function for contract in bench.load().contracts.values()]
+    assert functions == ["shop.mail:f", "shop.mail:g"]
+    assert bench.plan("instrument").changes == ()
+    bench.restore()
+    assert bench.raw.decode() == text + "def g() -> M: return M(x=1)\n"
+
+
+def test_a_copy_of_a_stub_is_refused_and_restored(bench: Workbench) -> None:
+    text = HEAD + "def f() -> M:\n    return M()\n"
+    bench.put(text).run("dispatch")
+    bench.put(bench.raw.decode() + "def g() -> M:\n    return _distil.f.dispatch(M)\n")
+    with pytest.raises(SourceError, match="is a copy of the stub that has the contract f"):
+        bench.plan("dispatch")
+    assert bench.plan("instrument").changes == ()
+    bench.restore()
+    assert bench.raw.decode() == text + "def g() -> M:\n    return M()\n"

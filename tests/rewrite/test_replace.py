@@ -182,12 +182,30 @@ replace.replace_file(Path(sys.argv[1]), b"new")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
-def test_what_a_killed_process_leaves_is_swept_up(tmp_path: Path) -> None:
+def test_what_a_killed_process_leaves_is_swept_up_in_time(tmp_path: Path) -> None:
     path, other = tmp_path / "mail[1].py", tmp_path / ".other.py.x.distilgen"
     path.write_bytes(b"old")
     other.write_bytes(b"")
     done = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert (path.read_bytes(), len(_names(tmp_path))) == (b"old", 3)
+    (left,) = tmp_path.glob(".mail*")
+    replace.replace_file(path, b"newer")  # it may be that of a process at work
+    assert (path.read_bytes(), _names(tmp_path)) == (b"newer", [left.name, other.name, path.name])
+    os.utime(left, (0, 0))
     replace.replace_file(path, b"new")
     assert (path.read_bytes(), _names(tmp_path)) == (b"new", [other.name, path.name])
+
+
+def test_two_processes_replace_a_file_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, real = tmp_path / "mail.py", replace.rename
+
+    def rename(temporary: Path, target: Path) -> None:
+        monkeypatch.setattr(replace, "rename", real)
+        replace.replace_file(path, b"theirs")  # between our new file and its place
+        real(temporary, target)
+
+    monkeypatch.setattr(replace, "rename", rename)
+    replace.replace_file(path, b"ours")
+    assert (path.read_bytes(), _names(tmp_path)) == (b"ours", ["mail.py"])

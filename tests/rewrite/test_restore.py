@@ -135,6 +135,18 @@ EDITS: dict[str, tuple[Step, str, str, str]] = {
         TEXT.replace(TEXT[TEXT.index("def") :], "class A:\n  def f(self, a: int) -> M:\n")
         + '      """Doc."""\n      # why\n      return M(x=a)\n',
     ),
+    "recorded: a comment behind the decorator": (
+        "instrument",
+        "f.record\n",
+        "f.record  # audited\n",
+        TEXT.replace("def f", "# audited\ndef f"),
+    ),
+    "recorded: the decorator in brackets": (
+        "instrument",
+        "@_distil.f.record\n",
+        "@(\n    # why\n    _distil.f.record\n)\n",
+        TEXT,
+    ),
     "stub: a comment behind it stays": (
         "dispatch",
         STUB,
@@ -258,6 +270,55 @@ def test_nothing_happens(bench: Workbench, text: str) -> None:
 
 
 REFUSED: dict[str, tuple[Step, str, str, str, int]] = {
+    "a call around the stub's": (
+        "dispatch",
+        STUB,
+        STUB.replace("_distil", "clean(_distil").replace(")\n", "))\n"),
+        "line 7 is not of the stub",
+        5,
+    ),
+    "another argument of the stub's call": (
+        "dispatch",
+        STUB,
+        STUB.replace("a=a", "a=a[:100]"),
+        "line 7 is not of the stub",
+        5,
+    ),
+    "an import of the user's in the stub": (
+        "dispatch",
+        STUB,
+        f"    import json\n{STUB}",
+        "line 7 is not of the stub",
+        5,
+    ),
+    "a comment of the user's in the stub": (
+        "dispatch",
+        STUB,
+        f"    # the lawyers asked\n{STUB}",
+        "the comment on line 7 would be lost",
+        5,
+    ),
+    "a comment behind the stub": (
+        "dispatch",
+        STUB,
+        STUB.replace("\n", "  # why\n"),
+        "the comment on line 7 would be lost",
+        5,
+    ),
+    "a function of the user's that calls the same student": (
+        "dispatch",
+        STUB,
+        f"{STUB}\n\ndef g(a: int) -> M:\n    return _distil.f.dispatch(M, a=a + 1)\n",
+        "line 11 is not of the stub",
+        10,
+    ),
+    "the import is gone": (
+        "dispatch",
+        IMPORT,
+        "",
+        "which nothing imports any more; put back the line `from . import _mail_distil as _distil`",
+        4,
+    ),
     "a statement of the user's in the stub": (
         "dispatch",
         STUB,
@@ -332,14 +393,14 @@ def test_originals_can_be_read_by_people(bench: Workbench) -> None:
     assert bench.originals == bench.project / ".distilgen/originals/shop/mail.py.json"
     content = json.loads(bench.originals.read_text("utf-8"))
     assert content["file"] == "shop/mail.py"
-    assert content["bodies"] == {"f": "\n    # why\n    return M(x=a)"}
+    assert content["bodies"]["f"]["removed"] == "\n    # why\n    return M(x=a)"
 
 
 def test_originals_that_were_edited_are_refused(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
     text = bench.originals.read_text("utf-8")
     bench.originals.write_text(text.replace("x=a", "x=b"), "utf-8")
-    with pytest.raises(SourceError, match="was edited by hand; take it back") as caught:
+    with pytest.raises(SourceError, match=r"f was edited by hand\); take it back") as caught:
         bench.load()
     assert caught.value.path == bench.originals
 
@@ -347,5 +408,56 @@ def test_originals_that_were_edited_are_refused(bench: Workbench) -> None:
 def test_a_stub_whose_contract_is_gone_is_restored(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
     bench.sidecar.unlink()
-    assert bench.restore().functions == ("f",)
+    assert bench.restore().functions == ("shop.mail:f",)
     assert bench.raw.decode() == TEXT
+
+
+def test_a_function_above_the_import_moves_it(bench: Workbench) -> None:
+    text = (
+        "from __future__ import annotations\n\nimport sys\n\nsys.path.insert(0, '.')\n\n"
+        "def a() -> M:\n    return M()\n\nfrom .models import M\n\n"
+        "def b() -> M:\n    return M()\n"
+    )
+    bench.put(text).run("instrument", "b")
+    bench.run("instrument", "a")
+    lines = bench.raw.decode().splitlines()
+    assert lines.count(IMPORT.strip()) == 1
+    assert lines.index(IMPORT.strip()) < lines.index("@_distil.a.record")
+    for name in ("a", "b"):
+        bench.restore(name)
+    assert bench.raw.decode() == text
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("step", ["instrument", "dispatch"])
+def test_one_after_the_other_gives_the_bytes_back(bench: Workbench, step: Step, order: str) -> None:
+    text = (
+        '"""Doc."""\n\nimport sys\nsys.path.insert(0, ".")\n\n'
+        "def a() -> M:\n    return M()\n\nfrom .models import M\n\n"
+        "def b() -> M:\n    return M()\n"
+    )
+    bench.put(text).run(step)
+    for name in order:
+        bench.restore(name)
+    assert bench.raw.decode() == text
+
+
+@pytest.mark.parametrize("step", ["instrument", "dispatch"])
+def test_an_import_that_is_gone_keeps_the_module_from_being_rewritten(
+    bench: Workbench, step: Step
+) -> None:
+    bench.put(TEXT).run(step)
+    bench.edit(IMPORT, "")
+    for again in ("instrument", "dispatch"):
+        with pytest.raises(SourceError, match="put back the line"):
+            bench.plan(again)
+    assert bench.sidecar.exists()
+
+
+@pytest.mark.parametrize("step", ["instrument", "dispatch"])
+def test_generated_files_with_other_newlines_are_the_same(bench: Workbench, step: Step) -> None:
+    bench.put(TEXT).run(step)
+    for path in (bench.sidecar, bench.originals):
+        if path.exists():
+            path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert bench.plan(step).changes == ()

@@ -19,7 +19,7 @@ from distilgen.rewrite.journal import Entry
 from distilgen.rewrite.module import Change, Planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 RECORDED = Function("c", "recorded")
 
@@ -45,14 +45,14 @@ class Writer:
         """A change of a file."""
         return Change(self.project / name, before, after)
 
-    def write(self, *groups: list[Change]) -> list[Planned]:
+    def write(self, *groups: list[Change]) -> Sequence[Planned]:
         """Carry out changes, module by module; module number n has the function `m<n>:f`."""
         plans = [
             Planned(tuple(changes), (), {f"m{number}:f": RECORDED})
             for number, changes in enumerate(groups)
         ]
         with run.opened(self.project, "test", self.said.append, self.refused.append) as work:
-            return work.write(plans, self.refused.append)
+            return work.write(plans, self.refused.append).plans
 
     def files(self) -> dict[str, bytes]:
         """What there is, without what git ignores of ours."""
@@ -463,6 +463,50 @@ def test_the_second_run_waits(writer: Writer, holder: subprocess.Popen[str]) -> 
     with run.opened(writer.project, "test", said, writer.refused.append) as work:
         work.write([Planned((writer.change("a.py"),), ())], writer.refused.append)
     assert (len(waited), path.read_bytes()) == (1, b"new")
+
+
+def test_git_ignores_the_state_of_whoever_is_at_work(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "SECONDS", 0.1)
+    real = journal.ignore_state
+
+    def ignored(folder: Path) -> None:
+        monkeypatch.setattr(journal, "ignore_state", lambda _: pytest.fail("it is not its turn"))
+        with pytest.raises(RunError, match="still at work"):
+            writer.write([])
+        real(folder)
+
+    monkeypatch.setattr(journal, "ignore_state", ignored)
+    assert len(writer.write([])) == 1
+    assert (writer.project / ".distilgen/.gitignore").exists()
+
+
+def test_a_turn_that_cannot_be_begun_is_given_back(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "ignore_state", full)
+        with pytest.raises(RunError, match="cannot be written: No space left"):
+            writer.write([])
+    assert len(writer.write([])) == 1
+
+
+def test_a_run_says_what_became_of_the_lock(writer: Writer) -> None:
+    path = writer.put("a.py")
+    plans = [Planned((writer.change("a.py"),), (), {"a:f": RECORDED})]
+    would = run.would(writer.project, plans)
+    assert (would.plans, path.read_bytes()) == (plans, b"old")
+    with run.opened(writer.project, "test", print, print) as work:
+        assert work.write(plans, print) == would
+    assert would.lock == Change(
+        writer.project / lock.FILE, None, (writer.project / lock.FILE).read_bytes()
+    )
+    with run.opened(writer.project, "test", print, print) as work:
+        assert work.write([Planned((), (), {"a:f": RECORDED})], print).lock is None
 
 
 def test_a_run_that_was_killed_holds_nobody_up(

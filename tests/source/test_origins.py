@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from distilgen.source import files
 from distilgen.source.origins import Origins
 
 if TYPE_CHECKING:
@@ -167,6 +168,15 @@ def test_all_that_is_executed_counts(write_tree: Write, tree: dict[str, str]) ->
         path.write_bytes(kept + f"\n{bound} = {bound}\n".encode())
         assert _sources(root) != before, name
         path.write_bytes(kept)
+
+
+def test_a_file_that_has_been_read(write_tree: Write) -> None:
+    root = write_tree({"app.py": HEAD + "class M(BaseModel): ..."})
+    path = root / "app.py"
+    source = files.read(path)
+    expected = _sources(root)
+    path.write_text("")
+    assert Origins([root]).of("app", path, ["M"], (), source).digests == expected
 
 
 def test_packages(write_tree: Write) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from distilgen.source.walk import walk
 
@@ -96,3 +99,14 @@ def test_a_link_in_a_circle_ends(write_tree: Write) -> None:
     found, missing = _walk([root], root)
     assert found == ["pkg/a.py"]
     assert [error.path for error in missing] == [root / "loop.py"]
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are text there")
+def test_a_name_that_is_no_text_is_told(write_tree: Write) -> None:
+    root = write_tree({"a.py": ""})
+    Path(os.fsdecode(os.fsencode(root) + b"/\xff.py")).write_text("")
+    found, told = _walk([root], root)
+    assert found == ["a.py"]
+    assert [str(error) for error in told] == [
+        f"{root}/\\xff.py: has a name that is no text; rename it"
+    ]
