@@ -150,7 +150,7 @@ class Project:
 
     def _inside(self, path: Path) -> Path | None:
         """A path as it is from the project's folder, to which a link may have led; None outside."""
-        if not path.resolve().is_relative_to(self.root):
+        if not Path(os.path.realpath(path)).is_relative_to(self.root):  # `resolve` fails in a loop
             return None
         if path.is_relative_to(self.root):
             return path

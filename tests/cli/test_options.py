@@ -94,3 +94,22 @@ def test_what_is_left_out_by_now_is_checked_and_restored(distilgen: Cli, command
     assert "1 function checked" in distilgen("check").err
     assert distilgen("restore", "--all").code == 0
     assert distilgen.read("src/shop/mail.py") == before
+
+
+def test_restore_of_what_is_restored_is_no_mistake(distilgen: Cli) -> None:
+    distilgen("instrument", "src")
+    for _ in range(2):
+        assert distilgen("restore", "--only", "reply", "src").code == 0
+    assert distilgen("restore", "--only", "shop.mail:reply", "src").code == 0
+    ran = distilgen("restore", "--only", "replay", "src")
+    assert ran.code == 2
+    assert "did you mean reply" in ran.err
+
+
+@pytest.mark.parametrize("command", ["instrument", "restore", "check", "scan"])
+def test_a_link_to_itself_is_told(distilgen: Cli, command: str) -> None:
+    path = distilgen.folder / "src/shop/loop.py"
+    path.symlink_to(path.name)
+    ran = distilgen(command, "src/shop/loop.py")
+    assert ran.code == 123
+    assert "src/shop/loop.py: " in ran.err
