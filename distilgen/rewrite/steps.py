@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from distilgen.errors import SourceError
 from distilgen.rewrite import contracts_file, imports, marks, pruning, record, stub, teacher, verify
 from distilgen.rewrite.module import Planned, planned, refusal, refuse_unbound, spliced
-from distilgen.source import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -147,8 +146,8 @@ def _instrument(
             changed.append(surveyed.name)
         contracts[name] = contract
     edits = [*names.import_edit(wanted, edits), *edits]
-    after = _verified(module, edits, module.bodies)
-    kept = pruning.Pruning(after, module.imports)
+    edited = _verified(module, edits, module.bodies)
+    kept = pruning.Pruning(edited.source.raw, module.imports)
     return planned(module, kept, contracts, module.bodies, changed)
 
 
@@ -189,12 +188,10 @@ def _dispatch(
         contracts[name] = bound
         removed.append(name)
     edits = [*names.import_edit(wanted, edits), *edits]
-    after = _verified(module, edits, bodies)
-    kept = pruning.Pruning(after, module.imports)
+    edited = _verified(module, edits, bodies)
+    kept = pruning.Pruning(edited.source.raw, module.imports)
     if elsewhere:
-        source = files.decode(after, module.path)
-        stubs = replace(module, source=source, found=marks.find(source), bodies=bodies)
-        kept = pruning.away(stubs, [bodies[n] for n in removed if n in bodies], elsewhere)
+        kept = pruning.away(edited, [bodies[n] for n in removed if n in bodies], elsewhere)
     return planned(module, kept, contracts, bodies, changed)
 
 
@@ -255,20 +252,19 @@ def _live_contracts(module: Module) -> dict[str, Contract]:
     return {name: contract for name, contract in module.contracts.items() if name in live}
 
 
-def _verified(module: Module, edits: Sequence[Edit], bodies: dict[str, str]) -> bytes:
-    """The bytes after the edits, if they keep the promises."""
+def _verified(module: Module, edits: Sequence[Edit], bodies: dict[str, str]) -> Module:
+    """The module after the edits, if they keep the promises."""
     after = spliced(module, edits)
-    if after != module.source.raw:
-        source, found = verify.edited(module.source, module.found, after)
-        for mark in found.functions:
-            if mark.decorator and mark.function.lineno < mark.imported.node.lineno:
-                raise refusal(module, mark.function, "would run before the import of its sidecar")
-        edited = replace(module, source=source, found=found, bodies=bodies)
-        if _teacher(edited) != _teacher(module):
-            raise SourceError(
-                module.path, "the edit could not be taken back exactly; left as it is"
-            )
-    return after
+    if after == module.source.raw:
+        return replace(module, bodies=bodies)
+    source, found = verify.edited(module.source, module.found, after)
+    for mark in found.functions:
+        if mark.decorator and mark.function.lineno < mark.imported.node.lineno:
+            raise refusal(module, mark.function, "would run before the import of its sidecar")
+    edited = replace(module, source=source, found=found, bodies=bodies)
+    if _teacher(edited) != _teacher(module):
+        raise SourceError(module.path, "the edit could not be taken back exactly; left as it is")
+    return edited
 
 
 def _teacher(module: Module) -> bytes:
