@@ -7,6 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import chain, count, takewhile
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from distilgen.rewrite import marks
@@ -141,6 +142,8 @@ def of_neighbour(facts: Facts, neighbour: ast.alias) -> ImportNode:
     imported = [item.imported for found in facts.scope.values() for item in found if item.imported]
     own = facts.name.partition(".")[0]
     relative = ast.ImportFrom(None, [neighbour], 1)
+    if any(map(iskeyword, facts.package.split("."))):  # a folder that no statement can name
+        return relative if any(item.level for item in imported) else ast.Import([neighbour])
     # Never `from package import`: sorting tools would break that into lines where it is long.
     absolute = ast.Import([ast.alias(f"{facts.package}.{neighbour.name}", neighbour.asname)])
     if any(item.level for item in imported):

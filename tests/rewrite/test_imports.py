@@ -255,6 +255,13 @@ def test_spelling(bench: Workbench, name: str, rest: str, line: str) -> None:
     )
 
 
+def test_a_folder_whose_name_is_a_keyword(bench: Workbench) -> None:
+    head = "from pydantic import BaseModel\n\nimport shop.models\n\nclass M(BaseModel): ...\n"
+    bench.at("shop/pass/mail.py").check(
+        "instrument", head + BEFORE, f"import _mail_distil as _distil\n{head}{AFTER}"
+    )
+
+
 def test_tests_without_a_package_are_imported_as_scripts_are(bench: Workbench) -> None:
     bench.project.joinpath("tests/v2").mkdir(parents=True)
     bench.project.joinpath("tests/__init__.py").write_text("")
