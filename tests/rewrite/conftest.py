@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from roundtrip import contract_of
 
-from distilgen.contract import Contract
 from distilgen.rewrite import marks, module, originals, restoration, run, steps
 from distilgen.rewrite.archive import Archive
 from distilgen.rewrite.elsewhere import Elsewhere
@@ -19,6 +19,7 @@ from distilgen.source.resolve import Resolver
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from distilgen.contract import Contract
     from distilgen.errors import SourceError
     from distilgen.source.functions import Surveyed
 
@@ -162,19 +163,6 @@ class Workbench:
             and path.relative_to(self.project).as_posix()
             not in (".distilgen/.gitignore", ".distilgen/run.lock")
         }
-
-
-def contract_of(item: Surveyed) -> Contract:
-    """A contract by hand, such as `freeze` would make."""
-    contract = Contract(
-        function=item.name,
-        fingerprint="",
-        system_prompt=item.function.docstring or "Answer.",
-        user_message="{arguments}",
-        tool={"name": "M", "description": "", "parameters": {"type": "object", "properties": {}}},
-        inputs={"properties": {name: {} for name in item.arguments}, "type": "object"},
-    )
-    return replace(contract, fingerprint=contract.digest())
 
 
 @pytest.fixture
