@@ -152,7 +152,11 @@ def of_neighbour(facts: Facts, neighbour: ast.alias) -> ImportNode:
         return absolute
     if not (facts.is_package or _is_in_package(facts)):
         return ast.Import([neighbour])
-    return absolute if facts.is_script and facts.path.stem != "__main__" else relative
+    # A folder without `__init__.py` may be no package to those who import the module: pytest is so.
+    whole = facts.is_package or (facts.folder / "__init__.py").is_file()
+    return (
+        relative if whole and (not facts.is_script or facts.path.stem == "__main__") else absolute
+    )
 
 
 def _is_amid(facts: Facts, name: str) -> bool:

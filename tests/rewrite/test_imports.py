@@ -255,6 +255,15 @@ def test_spelling(bench: Workbench, name: str, rest: str, line: str) -> None:
     )
 
 
+def test_a_folder_of_tests_that_others_import_from(bench: Workbench) -> None:
+    bench.project.joinpath("tests/v2").mkdir(parents=True)
+    bench.project.joinpath("tests/v2/test_b.py").write_text("from tests.v2 import test_c\n")
+    head = "from pydantic import BaseModel\n\nclass M(BaseModel): ...\n"
+    ours = "import tests.v2._test_a_distil as _distil\n"
+    after = head.replace("\n\n", f"\n\n{ours}\n", 1) + AFTER
+    bench.at("tests/v2/test_a.py").check("instrument", head + BEFORE, after)
+
+
 def test_a_folder_whose_name_is_a_keyword(bench: Workbench) -> None:
     head = "from pydantic import BaseModel\n\nimport shop.models\n\nclass M(BaseModel): ...\n"
     bench.at("shop/pass/mail.py").check(
