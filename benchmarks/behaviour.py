@@ -30,9 +30,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from distilgen.dataset.records import Malformed, read
 from distilgen.errors import USAGE
 from distilgen.project import Project
+from distilgen.records.files import read
+from distilgen.records.record import Malformed
 from distilgen.runtime.settings import RECORDS
 
 if TYPE_CHECKING:

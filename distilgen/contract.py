@@ -6,7 +6,6 @@ what it was trained on. The standard library only: rewritten modules import this
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -75,6 +74,8 @@ class Contract:
         nothing but the Pydantic version's habit. The schema of the arguments counts in so far as
         the prompt tells of it: what a student is not shown cannot change what it answers.
         """
+        import hashlib  # noqa: PLC0415 - a program that records or asks needs no digest
+
         seen = {"system": self.system_prompt, "user": self.user_message, "tool": self.tool}
         text = json.dumps(_sorted(seen), ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:32]

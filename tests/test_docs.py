@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from distilgen.cli import _COMMANDS, cli
 from distilgen.config import Config, DispatchConfig
 from distilgen.rewrite.finding import KINDS
-from distilgen.runtime.settings import RECORDS
+from distilgen.runtime import configure
+from distilgen.runtime.settings import RECORDS, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
@@ -62,6 +64,15 @@ def test_configuration_is_documented() -> None:
     known = {item.name for kind in (Config, DispatchConfig) for item in fields(kind)}
     assert keys == known - {"dispatch"}
     assert Config().records == RECORDS
+
+
+def test_every_setting_of_the_runtime_is_documented() -> None:
+    text = CONFIGURATION + (ROOT / "docs/recording.md").read_text("utf-8")
+    for name in inspect.signature(configure).parameters:
+        assert f"`{name}=" in text
+    read = {f"DISTILGEN_{name.upper()}" for name in Settings.__dataclass_fields__}
+    unread = {"DISTILGEN_CLIENT", "DISTILGEN_ASYNC_CLIENT"}
+    assert set(re.findall(r"\bDISTILGEN_[A-Z_]+", text)) == read - unread | {"DISTILGEN_DISABLED"}
 
 
 def test_links_lead_somewhere() -> None:

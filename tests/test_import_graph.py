@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "distilgen"
 # Each may import those before it, and nothing behind it.
 ORDER = (
     "errors", "texts", "sides", "source", "contract", "schemas", "strict", "strict_values",
-    "signature", "docstrings", "inputs", "tool", "freeze", "lock", "rewrite", "runtime", "dataset",
-    "training", "evaluation", "config", "project", "cli",
+    "signature", "docstrings", "inputs", "tool", "freeze", "lock", "rewrite", "records", "rows",
+    "runtime", "dataset", "training", "evaluation", "config", "project", "cli",
 )  # fmt: skip
 HEAVY = ("docstring_parser", "libcst", "jinja2", "pydantic", "openai", "rich")
 

@@ -1,23 +1,31 @@
 """The command line. Each command is a file of its own, imported when it is called.
 
-Exit codes: 0 fine, 1 findings or would change, 2 usage, 123 something failed; see `errors`.
+Exit codes: 0 fine, 1 findings or would change, 2 usage, 123 something failed; see `errors`. 130
+stopped by Ctrl-C, 141 the reader of standard output went away, as a shell says of SIGPIPE.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from distilgen import __version__, errors
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_READER_GONE = 141
 _COMMANDS = {
     "scan": "Which functions can be distilled, and why not the others.",
     "show": "One function's contract, and a row made with it.",
     "instrument": "Record the calls of functions.",
+    "records": "Look at what was recorded; count, export, import and delete it.",
     "dataset": "Build training files from records.",
     "train": "Train a student on a dataset.",
     "evaluate": "Measure how well a student agrees with its teacher.",
@@ -27,8 +35,29 @@ _COMMANDS = {
 }
 
 
+class _ReaderGone(Exception):  # noqa: N818 - no error
+    """Nobody reads what we write. No OSError: for that click ends with 1, which says findings."""
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _ReaderGone from error
+
+
 class _Commands(click.Group):
     """Commands by name; listing them imports none."""
+
+    @_read()
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        return super().make_context(*args, **kwargs)
+
+    @_read()
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -64,6 +93,16 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line. Returns the exit code; messages went to standard error."""
     try:
+        return _run(arguments)
+    except (_ReaderGone, BrokenPipeError):
+        for stream in (sys.stdout, sys.stderr):  # what is in their buffers goes nowhere
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return _READER_GONE
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
         code: Any = cli.main(args=arguments, prog_name="distilgen", standalone_mode=False)
     except click.ClickException as error:
         error.show()
@@ -72,12 +111,19 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("distilgen: stopped; what was done stays done, run the command again", err=True)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # the reader went away, and wants no more of us
-        return errors.FAILED
+        raise
     except OSError as error:  # a full disk, a folder that is none, a working directory that is gone
-        click.echo(f"distilgen: {error}", err=True)
+        _say(error)
         return errors.FAILED
     except errors.DistilgenError as error:
-        click.echo(f"distilgen: {error}", err=True)
+        _say(error)
         return error.exit_code
     return code if isinstance(code, int) else errors.CLEAN
+
+
+def _say(error: Exception) -> None:
+    """Say what is wrong, without what would steer a terminal."""
+    from distilgen.cli.record_lines import printable  # noqa: PLC0415 - seldom needed
+
+    lines = map(printable, str(error).split("\n"))
+    click.echo("distilgen: " + "\n".join(lines), err=True)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from distilgen.cli import options, report
+from distilgen.cli import options, record_lines, report
+from distilgen.cli.record_filter import say_malformed
 from distilgen.dataset import build as building
-from distilgen.dataset.formats import FORMATS
 from distilgen.errors import UsageError
 from distilgen.rewrite import journal
+from distilgen.rows import FORMATS
 
 _share = click.FloatRange(0, 1, max_open=True)
 
@@ -58,19 +59,19 @@ def build(
             if output.is_relative_to(project.root / journal.STATE):
                 journal.ignore_state(project.root / journal.STATE)
         outcome = building.build(
-            options.records_folder(current, records),
+            options.records_store(current, records),
             options.chosen_contracts(current, functions),
             output,
             format_name=format_name,
             holdout=holdout,
         )
-        for item in outcome.malformed:
-            click.echo(f"{item}; left out", err=True)
-            current.failed = current.failed or not item.torn
+        if outcome.malformed:
+            say_malformed(current, len(outcome.malformed), outcome.malformed[0])
         for built in outcome.built:
             _tell(current, built)
         for name, count in sorted(outcome.unknown.items()) if not functions else ():
-            click.echo(f"{name}: {count} records, but no contract of that name: left out", err=True)
+            said = f"{report.counted(count, 'record')}, but no contract of that name: left out"
+            click.echo(f"{record_lines.printable(name)}: {said}", err=True)
         if not any(built.rows for built in outcome.built):
             click.echo("no rows: nothing to train on", err=True)
             current.failed = True
@@ -84,7 +85,8 @@ def _tell(current: options.Session, built: building.Built) -> None:
     )
     click.echo(f"{built.contract.function}: {rows or 'no rows'} in {where}/")
     for reason, count in built.left_out.items():
-        click.echo(f"  left out: {report.counted(count, 'record')} {reason}")
+        such = f" ({record_lines.printable(built.misfit)})" if reason == building.MISFIT else ""
+        click.echo(f"  left out: {report.counted(count, 'record')} {reason}{such}")
     if built.conflicts:
         calls = report.counted(built.conflicts, "call")
         click.echo(f"  {calls} with more than one answer: all of them are in the rows")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from distilgen.contract import Contract
+    from distilgen.records.store import Store
     from distilgen.training.provider import Dataset
 
 project = click.option(
@@ -47,9 +48,9 @@ check = click.option(
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
 records = click.option(
     "--records",
-    metavar="FOLDER",
+    metavar="URL",
     envvar="DISTILGEN_RECORDS",
-    help="Where the records are; default: the configured folder.",
+    help="Where the records are: a folder, sqlite:///…, s3://… and so on; default: as configured.",
 )
 
 
@@ -152,13 +153,27 @@ def rewriting(function: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def records_folder(current: Session, said: str | None) -> Path:
-    """Where the records are: as said, or as configured. Raises ConfigError."""
-    from distilgen.runtime.settings import folder_of  # noqa: PLC0415
+def records_store(current: Session, said: str | None, *, may_come: bool = False) -> Store:
+    """Where the records are: as said, or as configured. may_come: they need not be there yet.
+    Raises ConfigError, and UsageError for a place that holds none, or is not there though --records
+    names it.
+    """
+    from distilgen.records import stores  # noqa: PLC0415 - few commands need it
 
+    project = current.project
     if said:
-        return Path(folder_of(said, "--records"))
-    return current.project.root / folder_of(current.project.config.records, "records")
+        store = stores.open_store(said, "--records", Path())
+    else:
+        url = project.config.records
+        store = stores.open_store(url, "records in [tool.distilgen]", project.root)
+    stores.refuse_useless(store, named=records_named(), may_come=may_come)
+    return store
+
+
+def records_named() -> bool:
+    """Does the command line itself say where the records are?"""
+    context = click.get_current_context()
+    return context.get_parameter_source("records") is click.core.ParameterSource.COMMANDLINE
 
 
 def openai_client(url: str | None) -> Any:
@@ -178,9 +193,18 @@ def dataset_of(current: Session, function: str) -> tuple[Contract, Dataset]:
     from distilgen.dataset.build import folder_name  # noqa: PLC0415 - few commands need them
     from distilgen.training import provider  # noqa: PLC0415
 
-    contract = chosen_contracts(current, [function])[0]
+    contract = the_contract(current, function)
     place = current.project.root / current.project.config.datasets
     return contract, provider.load(place / folder_name(contract), contract)
+
+
+def the_contract(current: Session, name: str) -> Contract:
+    """The frozen contract of the named function. Raises UsageError where it is none, or several."""
+    found = chosen_contracts(current, [name])
+    if len(found) > 1:
+        several = ", ".join(contract.function for contract in found)
+        raise UsageError(f"{name}: there are several: {several}")
+    return found[0]
 
 
 def chosen_contracts(current: Session, names: Sequence[str]) -> list[Contract]:

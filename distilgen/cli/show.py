@@ -9,16 +9,17 @@ import click
 
 from distilgen.cli import options
 from distilgen.contract import canonical_json
-from distilgen.dataset import records as records_
-from distilgen.dataset.formats import FORMATS
 from distilgen.errors import UsageError
+from distilgen.records.record import Record
 from distilgen.rewrite import module as modules
+from distilgen.rows import FORMATS
 from distilgen.strict import strict_form
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from distilgen.contract import Contract
+    from distilgen.records.store import Store
     from distilgen.source.functions import Surveyed
 
 
@@ -53,8 +54,8 @@ def command(
         _section("system", contract.system_prompt)
         _section("tool", _pretty(contract.tool))
         _section("inputs", _pretty(contract.inputs))
-        place = options.records_folder(current, records)
-        _section(*_example(contract, surveyed, place))
+        store = options.records_store(current, records)
+        _section(*_example(contract, surveyed, store))
         return current.code()
 
 
@@ -78,13 +79,13 @@ def _drift(contract: Contract, frozen: Contract | None) -> str:
     return f" (frozen: {frozen.fingerprint}; the code has changed since)"
 
 
-def _example(contract: Contract, surveyed: Surveyed, place: Path) -> tuple[str, str]:
+def _example(contract: Contract, surveyed: Surveyed, store: Store) -> tuple[str, str]:
     last = None
-    for item in records_.read(place):
-        if isinstance(item, records_.Record) and item.contract == contract.fingerprint:
+    for item in store.read():
+        if isinstance(item, Record) and item.contract == contract.fingerprint:
             last = item if item.error is None and item.usable else last
     if last:
-        row = FORMATS["openai-tools"](contract, last)
+        row = FORMATS["openai-tools"](contract, last.arguments, last.result)
         return f"row of record {last.id}", _pretty({"messages": row["messages"]})
     types = {p.name: f"<{p.annotation or 'anything'}>" for p in surveyed.function.parameters}
     given = {name: types[name] for name in contract.parameters}

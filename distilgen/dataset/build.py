@@ -8,26 +8,41 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from distilgen.contract import canonical_json
-from distilgen.dataset.formats import FORMATS
-from distilgen.dataset.records import Malformed, Record, read
+from distilgen.contract import RESULT_KEY, canonical_json
 from distilgen.errors import RecordError
+from distilgen.records.fitting import misfit
+from distilgen.records.record import (
+    REDACTED,
+    TOO_LARGE,
+    UNSERIALIZABLE,
+    Malformed,
+    Record,
+    marker_in,
+)
 from distilgen.rewrite.replace import replace_file
+from distilgen.rows import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from distilgen.contract import Contract
+    from distilgen.records.store import Store
 
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
-OLDER, FAILED, MARKED, TWICE = (
+OLDER, FAILED, HALF, MISFIT, TWICE = (
     "of an older contract",
     "of a call without a result",
-    "with an argument that has no JSON form",
+    "with half of a character, which nothing can send",
+    "whose result does not fit the contract",
     "equal to an earlier one",
 )
+ABSENT = {
+    UNSERIALIZABLE: "that has no JSON form",
+    TOO_LARGE: "that was too large to record",
+    REDACTED: "that was redacted",
+}
 
 
 @dataclass(frozen=True)
@@ -47,14 +62,16 @@ class Holdout:
 
 @dataclass
 class Built:
-    """What became of one function's records. left_out: counts by reason. conflicts: calls whose
-    arguments are equal and whose answers are not.
+    """What became of one function's records. left_out: counts by reason. misfit: where and why the
+    first result that does not fit the contract does not. conflicts: calls whose arguments are equal
+    and whose answers are not.
     """
 
     contract: Contract
     folder: Path
     rows: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    misfit: str = ""
     conflicts: int = 0
 
 
@@ -77,7 +94,7 @@ class _Rows:
 
 
 def build(
-    records: Path,
+    store: Store,
     contracts: Sequence[Contract],
     output: Path,
     *,
@@ -92,7 +109,7 @@ def build(
     by_function = {contract.function: contract for contract in contracts}
     gathered: dict[str, _Rows] = {}
     outcome = Outcome([], [], Counter())
-    for item in read(records):
+    for item in store.read():
         if isinstance(item, Malformed):
             outcome.malformed.append(item)
         elif item.function not in by_function:
@@ -104,7 +121,7 @@ def build(
             )
             _take(rows, item, format_name, holdout)
     if not gathered and not outcome.malformed and not outcome.unknown:
-        raise RecordError(f"{records}: no records; run the instrumented program first")
+        raise RecordError(f"{store.place}: no records; run the instrumented program first")
     for _, rows in sorted(gathered.items()):
         _write(rows, format_name, holdout)
         outcome.built.append(rows.built)
@@ -118,18 +135,20 @@ def folder_name(contract: Contract) -> str:
 
 def _take(rows: _Rows, record: Record, format_name: str, holdout: Holdout) -> None:
     built = rows.built
-    if record.contract != built.contract.fingerprint:
-        built.left_out[OLDER] += 1
-    elif record.error is not None:
-        built.left_out[FAILED] += 1
-    elif not record.usable:
-        built.left_out[MARKED] += 1
+    reason = _unfit(built, record)
+    if reason:
+        built.left_out[reason] += 1
     else:
         try:
-            line = canonical_json(FORMATS[format_name](built.contract, record)).encode() + b"\n"
+            line = (
+                canonical_json(
+                    FORMATS[format_name](built.contract, record.arguments, record.result)
+                ).encode()
+                + b"\n"
+            )
             call, answer = _digest(record.arguments), _digest(record.result)
         except UnicodeEncodeError:  # half of a character: nothing that can be sent
-            built.left_out[MARKED] += 1
+            built.left_out[HALF] += 1
             return
         known = rows.answers.setdefault(call, set())
         if answer in known:
@@ -140,6 +159,23 @@ def _take(rows: _Rows, record: Record, format_name: str, holdout: Holdout) -> No
         split = holdout.split_of(call)
         rows.lines[split].append(line)
         built.rows[split] += 1
+
+
+def _unfit(built: Built, record: Record) -> str:
+    """Why no row can be made of a record; nothing where one can."""
+    contract = built.contract
+    if record.contract != contract.fingerprint:
+        return OLDER
+    if record.error is not None:
+        return FAILED
+    if not record.usable:
+        marker = marker_in(record.arguments)
+        where = "an argument" if marker else "a result"
+        return f"with {where} {ABSENT[marker or marker_in(record.result)]}"
+    answer = {RESULT_KEY: record.result} if contract.wraps_result else record.result
+    wrong = misfit(dict(contract.tool["parameters"]), answer)
+    built.misfit = built.misfit or (wrong and f"record {record.id}: {wrong}")
+    return MISFIT if wrong else ""
 
 
 def _digest(value: Any) -> bytes:

@@ -1,378 +1,336 @@
-"""The decorator that records calls, and never changes what a caller sees.
-
-A record is one JSON object a line: `id` (UUIDv7), `function`, `contract` (its fingerprint), `at`
-(UTC, when the call began), `elapsed_ms`, `arguments`, `result` or `error`, `source`.
-"""
+"""The decorator that records calls, and never changes what a caller sees."""
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
+import atexit
+import contextlib
 import inspect
-import json
 import logging
 import os
 import sys
+import threading
 import time
-import typing
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Generator,
-    Iterable,
-    Iterator,
-)
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from distilgen.runtime import arguments, sink
-from distilgen.runtime.shape import Shape, aligned, not_finite, read_once, shape_of
+from distilgen.records.record import TEACHER
+from distilgen.runtime import arguments, control, settings, sinks, tracing
+from distilgen.runtime.call import Call, told
+from distilgen.runtime.control import Counts, Off, Sampler, WithheldError, inside
+from distilgen.runtime.form import form_of, none_of
+from distilgen.runtime.results import Results
+from distilgen.runtime.sinks.files import FileSink
+from distilgen.runtime.stamp import NEVER, stamp
+from distilgen.runtime.wrapper import missing, wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from pydantic import TypeAdapter
 
     from distilgen.contract import Contract
+    from distilgen.runtime.redaction import Redaction
+    from distilgen.runtime.shape import Shape
+    from distilgen.runtime.sinks.sink import Sink
+
+Plan = tuple[Any, ...]
 
 _log = logging.getLogger("distilgen")
-_STREAMS = (Iterator, Generator, Iterable, AsyncIterator, AsyncGenerator, AsyncIterable)
+_PATIENCE_S = 5.0
 
-TEACHER = "teacher"
+# Who asks the settings may import modules: a child that is forked meanwhile would wait for them for
+# ever, because the thread that imports them is not in it.
+_asking = threading.RLock()
+
+
+def record(contract: Contract, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, recorded: of the same kind, with the same signature and behaviour."""
+    settings.take_environment()
+    recorder = Recorder(contract, function)
+    control.recorders.add(recorder)
+    return wrapper(recorder, function)
 
 
 class Recorder:
-    """Records the calls of one function."""
+    """Records the calls of one function.
+
+    plan: what the wrapper needs to put most records together and to write them by itself; None
+    where it may not. dump: see `Results`. limit: bytes of a record. short: bytes that are within
+    the limit, and hold no integer that is too long. recorded, lost: how many were written, and how
+    many should have been.
+    """
+
+    __slots__ = (
+        "__weakref__", "_asked", "_missing", "_nested", "_redaction", "_results", "_sampler",
+        "_sink", "_spans", "_stamp", "_turn", "_unsampled", "_who", "_why", "_withheld",
+        "contract", "dump", "form", "function", "limit", "lost", "plan", "recorded", "short",
+        "streams", "typed", "wary",
+    )  # fmt: skip
 
     def __init__(self, contract: Contract, function: Callable[..., Any]) -> None:
         self.contract = contract
         self.function = function
         self.streams = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-        self._head = to_json({"function": contract.function, "contract": contract.fingerprint})[
-            1:-1
-        ]
-        self._lost = 0
+        self._missing = missing(function, contract.parameters)
+        who = {
+            "function": contract.function, "contract": contract.fingerprint, "source": TEACHER
+        }  # fmt: skip
+        self._who = to_json(who)[1:-1]
+        self.recorded = self.lost = self._withheld = self._unsampled = 0
+        self._why = ""
+        self._results: Results | None = None
+        self.dump: Callable[[Any], bytes]
+        self.typed: tuple[TypeAdapter[Any], Shape] | None = None
+        self.wary = True
+        self.limit = self.short = 0
+        self._sink: Sink
+        self._sampler: Sampler | None = None
+        self._redaction: Redaction | None = None
+        self._nested = self._spans = False
+        self.plan: Plan | None
+        self._asked = self._turn = 0
+        self.form = none_of(len(contract.parameters) - len(self._missing))
+        self.settle()
 
-    @functools.cached_property
-    def _signature(self) -> inspect.Signature:
-        if sys.version_info >= (3, 14):  # annotations are not to be evaluated
-            import annotationlib  # noqa: PLC0415
+    @property
+    def name(self) -> str:
+        """Its function, `module:qualname`."""
+        return self.contract.function
 
-            return inspect.signature(
-                self.function, annotation_format=annotationlib.Format.FORWARDREF
-            )
-        return inspect.signature(self.function)
+    def counts(self) -> Counts:
+        """What became of its calls."""
+        return Counts(self.recorded, self.lost, self._withheld, self._unsampled, self._why)
 
-    @functools.cached_property
-    def _typed(self) -> tuple[TypeAdapter[Any], Shape] | None:
-        """Of the return type, or of one item of a generator; None where it cannot be evaluated."""
+    def forget(self) -> None:
+        """Count from nought: what was counted is another process's."""
+        self.recorded = self.lost = self._withheld = self._unsampled = 0
+        self._why = ""
+
+    def settle(self) -> None:
+        """Ask settings and sink again at the next call: they changed, or the process did."""
+        self._turn += 1
+        self._stamp = NEVER
+        self.plan = None
+
+    # -- what every call goes through, but for those that the wrapper writes itself ---------------
+
+    def begin(self, given: Mapping[str, Any]) -> Call | None:
+        """A call as it starts, its arguments by name; None when it is not recorded."""
+        outer = inside.get()
+        if type(outer) is Off:
+            return None
         try:
-            hint = _return_hint(self.function)
-            if self.streams:
-                hint = typing.get_args(hint)[0] if typing.get_origin(hint) in _STREAMS else None
-            if hint is None:
+            if self._asked != self._turn:
+                with _asking:
+                    self._ask()
+            if outer is not None and not self._nested and outer.is_in(self):
                 return None
-            adapter: TypeAdapter[Any] = TypeAdapter(hint)
-            shape = shape_of(adapter)
-        except Exception:  # noqa: BLE001 - imported for type checkers only: the value's own type serves
+            call = Call()
+            call.recorder, call.outer = self, outer
+            if self._sampler is not None and not self._sampler.takes():
+                return self._passed_over(call)
+            call.take(given, self._redaction)
+            if self._sampler is not None and not self._sampler.takes_arguments(call.arguments):
+                return self._passed_over(call)
+            if self._spans:
+                call.span = tracing.Span(self.contract)
+            call.trace = tracing.members(call.span)
+            if self._may_plan():  # the wrapper did not know what these are
+                self.form = form_of(given) or self.form
+            call.start = time.perf_counter_ns()
+            if self.streams:
+                call.items = []
+            else:
+                call.enter()
+        except BaseException as error:
+            inside.set(outer)
+            if not isinstance(error, Exception):
+                raise
+            self.lose(error)  # recording fails open
             return None
-        if shape.one_way:
-            _log.warning("%s: no student can learn it: %s", self.contract.function, shape.one_way)
-        return adapter, shape
+        return call
 
-    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-        """A call as it starts, its arguments serialised; None when it cannot be recorded."""
-        try:
-            bound = self._signature.bind(*args, **kwargs)
-        except TypeError:
-            return None  # the function itself will say what is wrong with the arguments
-        except Exception as error:  # noqa: BLE001 - recording fails open
-            self.lose(error)
+    def _passed_over(self, call: Call) -> Call | None:
+        """A call that is not to be recorded. Where only the outermost are, those that it makes to
+        itself are not to be, either: they must know of it.
+        """
+        self._unsampled += 1
+        if self._nested:
             return None
-        try:
-            bound.apply_defaults()
-            given = {name: bound.arguments[name] for name in self.contract.parameters}
-            return Call(self, arguments.canonical(given))
-        except KeyError as error:
-            self.lose(LookupError(f"its contract has a parameter {error}; instrument it again"))
-            return None
-        except Exception as error:  # noqa: BLE001 - recording fails open
-            self.lose(error)
-            return None
+        call.silent = True
+        if not self.streams:
+            call.enter()
+        return call
 
-    def dump(self, value: Any) -> bytes:
-        """A result as JSON that validates against the contract's schema. Raises anything."""
-        if hasattr(type(value), "__next__"):
-            raise TypeError(f"{type(value).__qualname__} can be read only once")
-        if self._typed is None:
-            serializer = getattr(type(value), "__pydantic_serializer__", None)
-            if serializer is not None:  # of a model: it knows what is computed, and not read back
-                return serializer.to_json(value, by_alias=True, round_trip=True, warnings="error")  # type: ignore[no-any-return]
-            text = to_json(arguments.settled(value), round_trip=True)
-            if arguments.unserializable(text.decode()):
-                raise TypeError("it holds a value that has no JSON form")
-            return text
-        adapter, shape = self._typed
-        if shape.one_way:
-            raise TypeError(shape.one_way)
-        if shape.open:
-            python = adapter.dump_python(value, by_alias=True, round_trip=True, warnings="error")
-            if read_once(python):
-                raise TypeError("it holds an iterator, which can be read only once")
-        text = adapter.dump_json(value, by_alias=True, round_trip=True, warnings="error")
-        if shape.custom:
-            adapter.validate_json(text)  # or no student could give this answer
-        if shape.sets or (shape.floats and b"null" in text):
-            python = adapter.dump_python(value, by_alias=True, round_trip=True)
-            if shape.sets or not_finite(python):
-                text = to_json(aligned(python, json.loads(text)))
-        return text
-
-    def write(self, line: bytes) -> None:
-        """Hand a line to the sink, whatever becomes of it."""
-        try:
-            sink.current().write(line)
-        except Exception as error:  # noqa: BLE001 - recording fails open
-            self.lose(error)
+    def write(self, call: Call, outcome: bytes) -> None:
+        """Write the record of a call that ended. outcome: `"result":…` or `"error":…`. Raises
+        anything.
+        """
+        parent = call.parent()
+        if len(call.arguments) + len(outcome) > self.limit and outcome.startswith(b'"result"'):
+            outcome = b'"result":' + arguments.too_large(len(outcome) - len(b'"result":'))
+        line = b"".join((
+            call.beginning(),
+            b'"elapsed_ms":', to_json(call.spent / 1e6), b",",
+            b'"parent":"%b",' % parent.id if parent is not None else b"",
+            call.trace,
+            b'"arguments":', call.again(call.arguments), b",", outcome, b"}\n",
+        ))  # fmt: skip
+        self._sink.write(line, self.contract)
+        self.recorded += 1
+        if self.plan is None and self._may_plan():
+            with contextlib.suppress(OSError):  # as the next call will say
+                self.planned(call.start)
 
     def lose(self, error: Exception) -> None:
         """Count a record that was not made, and say so once."""
-        self._lost += 1
-        if self._lost == 1:
-            _log.warning("%s: a call was not recorded: %s", self.contract.function, error)
+        self.plan = None
+        self.lost += 1
+        self._withheld += isinstance(error, WithheldError)
+        known, self._why = self._why, told(error)["message"] or type(error).__name__
+        if not known:
+            with contextlib.suppress(Exception):  # a handler's own
+                _log.warning("%s: a call was not recorded: %s", self.name, self._why)
 
-    def line(self, call: Call, outcome: bytes, elapsed: float) -> bytes:
-        """The record of a call. outcome: `"result":…` or `"error":…`."""
-        return b'{"id":"%s",%s,"at":"%s","elapsed_ms":%.3f,"arguments":%s,%s,"source":"%s"}\n' % (
-            uuid7(call.at_ns).encode(),
-            self._head,
-            _timestamp(call.at_ns).encode(),
-            elapsed * 1000,
-            call.arguments,
-            outcome,
-            TEACHER.encode(),
+    def head(self, start: int) -> bytes:
+        """The beginning of a record of a call that began then."""
+        current = self._stamp
+        if not current.since <= start < current.until:
+            current = self._stamp = stamp(start, self._who)
+        try:
+            return current.head()
+        except IndexError:  # 4,096 calls in a millisecond
+            self._stamp = stamp(start, self._who)
+            return self._stamp.head()
+
+    def _ask(self) -> None:
+        """What the settings say of this function."""
+        from distilgen.runtime.redaction import Redaction  # noqa: PLC0415 - not when it is imported
+
+        turn = self._turn
+        settings.check()
+        said = settings.current()
+        if self._missing:
+            raise LookupError(
+                f"its contract has a parameter {self._missing[0]!r}; instrument it again"
+            )
+        if self._results is None:
+            results = Results(self.function, self.name, streams=self.streams)
+            self.dump, self.typed, self.wary = results.dump, results.typed, results.wary
+            self._results = results
+        self.limit, self.short = said.limit, min(said.limit, arguments.LONGEST)
+        self._nested = said.nested == "all"
+        self._sampler = Sampler(said) if said.sample < 1 or said.budget is not None else None
+        self._redaction = Redaction.of(self.function, self.contract, said)
+        self._spans = said.spans and tracing.can_start()
+        self._sink = sinks.current()
+        self._asked = turn  # which is over if another thread has changed them meanwhile
+
+    # -- what the wrapper itself needs -------------------------------------------------------------
+
+    def _may_plan(self) -> bool:
+        return (
+            isinstance(self._sink, FileSink)
+            and self._results is not None
+            and self._results.kind is not None
+            and self._sampler is None
+            and self._redaction is None
+            and not self._spans
+            and not tracing.is_here()
         )
 
+    def planned(self, start: int) -> Plan:
+        """The plan of the millisecond that holds `start`, after a look at the file. Raises
+        OSError.
+        """
+        results, sink = self._results, self._sink
+        assert isinstance(sink, FileSink)  # noqa: S101 - see above
+        assert results is not None  # noqa: S101
+        sink.look()
+        if not self._stamp.since <= start < self._stamp.until:
+            self._stamp = stamp(start, self._who)
+        plan = (
+            *self._stamp, results.kind, results.exact, results.write, results.choices,
+            sink.descriptor, self.short, self.limit,
+        )  # fmt: skip
+        self.plan = None if tracing.is_here() else plan
+        if self._asked != self._turn:  # another thread has just changed the settings
+            self.plan = None
+        return plan
 
-class Call:
-    """One call, from its start to its record."""
+    def go_on(self, line: bytes, count: int) -> None:
+        """Write the rest of a line, of which `count` bytes were. Raises OSError."""
+        if isinstance(self._sink, FileSink):
+            self._sink.go_on(line, count)
 
-    __slots__ = ("arguments", "at_ns", "items", "misfit", "recorder", "start")
-
-    def __init__(self, recorder: Recorder, canonical: bytes) -> None:
-        self.recorder = recorder
-        self.arguments = canonical
-        self.items: list[bytes] = []
-        self.misfit = b""
-        self.at_ns = time.time_ns()
-        self.start = time.perf_counter()
-
-    def returned(self, value: Any) -> None:
-        """The function returned."""
-        elapsed = time.perf_counter() - self.start
+    def went_well(
+        self, call: Call, text: bytes, given: Mapping[str, Any], elapsed: int, value: Any
+    ) -> None:
+        """The record of a call that returned, where the wrapper could not write it."""
         try:
-            outcome = b'"result":' + self.recorder.dump(value)
-        except Exception as error:  # noqa: BLE001 - a result that is not what was promised
-            outcome = _error(error, "the result does not fit the return type: ")
-        self._end(outcome, elapsed)
-
-    def raised(self, error: BaseException) -> None:
-        """The function raised."""
-        self._end(_error(error), time.perf_counter() - self.start)
-
-    def yielded(self, value: Any) -> None:
-        """The generator yielded."""
-        if self.misfit:
-            return
-        try:
-            self.items.append(self.recorder.dump(value))
-        except Exception as error:  # noqa: BLE001 - told in the record, when the generator ends
-            place = f"item {len(self.items)} does not fit the return type: "
-            self.misfit = _error(error, place)
-            self.items.clear()
-
-    def exhausted(self) -> None:
-        """The generator ended by itself."""
-        elapsed = time.perf_counter() - self.start
-        self._end(self.misfit or b'"result":[' + b",".join(self.items) + b"]", elapsed)
-
-    def _end(self, outcome: bytes, elapsed: float) -> None:
-        recorder = self.recorder
-        try:
-            recorder.write(recorder.line(self, outcome, elapsed))
+            if call.written:  # or it was not: the same record twice is one, and none is lost
+                self._sink.write(call.written, self.contract)
+                self.recorded += 1
+                return
+            self._catch_up(call, text, given, elapsed)
         except Exception as error:  # noqa: BLE001 - recording fails open
-            recorder.lose(error)
+            self.lose(error)
+        else:
+            call.ended(value)
 
-
-def record(contract: Contract, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, recorded: of the same kind, with the same signature and behaviour."""
-    recorder = Recorder(contract, function)
-    if inspect.isasyncgenfunction(function):
-        wrapper = _async_generator(recorder, function)
-    elif inspect.isgeneratorfunction(function):
-        wrapper = _generator(recorder, function)
-    elif inspect.iscoroutinefunction(function):
-        wrapper = _coroutine(recorder, function)
-    else:
-        wrapper = _plain(recorder, function)
-    if isinstance(wrapper, FunctionType) and isinstance(function, FunctionType):
-        # Frameworks evaluate string annotations in the `__globals__` of what they are given. The
-        # wrappers need no names of this module: what they use, they close over.
-        wrapper = FunctionType(
-            wrapper.__code__, function.__globals__, function.__name__, closure=wrapper.__closure__
-        )
-    return functools.wraps(function)(wrapper)
-
-
-def _plain(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    def recorded(*args: Any, **kwargs: Any) -> Any:
-        call = recorder.begin(args, kwargs)
-        if call is None:
-            return function(*args, **kwargs)
+    def went_wrong(
+        self, call: Call, text: bytes, given: Mapping[str, Any], error: BaseException
+    ) -> None:
+        """The record of a call that raised, where the wrapper began it."""
+        elapsed = time.perf_counter_ns() - call.start
         try:
-            result = function(*args, **kwargs)
-        except BaseException as error:
-            call.raised(error)
-            raise
-        call.returned(result)
-        return result
+            self._catch_up(call, text, given, elapsed)
+        except Exception as failure:  # noqa: BLE001 - recording fails open
+            self.lose(failure)
+        else:
+            call.failed(error)
 
-    return recorded
-
-
-def _coroutine(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    async def recorded(*args: Any, **kwargs: Any) -> Any:
-        call = recorder.begin(args, kwargs)
-        if call is None:
-            return await function(*args, **kwargs)
-        try:
-            result = await function(*args, **kwargs)
-        except BaseException as error:
-            call.raised(error)
-            raise
-        call.returned(result)
-        return result
-
-    return recorded
+    def _catch_up(self, call: Call, text: bytes, given: Mapping[str, Any], elapsed: int) -> None:
+        """Make a call that the wrapper began one as `begin` makes them."""
+        call.arguments = text or arguments.canonical(given, limit=self.limit)
+        call.spent = elapsed
 
 
-def _generator(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        call = recorder.begin(args, kwargs)
-        if call is None:
-            return (yield from function(*args, **kwargs))
-        source, sent, thrown = function(*args, **kwargs), None, None
-        try:
-            while True:
-                item = source.send(sent) if thrown is None else source.throw(thrown)
-                call.yielded(item)
-                sent = thrown = None
-                try:
-                    sent = yield item
-                except BaseException as error:  # noqa: BLE001 - the body is where it belongs
-                    thrown = error  # thrown outside of this block, or it becomes a context
-        except StopIteration as end:
-            call.exhausted() if not isinstance(thrown, GeneratorExit) else call.raised(thrown)
-            return end.value
-        except BaseException as error:
-            call.raised(error)
-            raise
-        finally:
-            thrown = None  # it knows this frame, and the frame must not know it
-
-    return recorded
+def _after_fork() -> None:
+    # Ids are the parent's, and so are counts; the sink has other descriptors.
+    global _asking  # noqa: PLW0603
+    _asking = threading.RLock()
+    control.settle()
+    for recorder in control.all_recorders():
+        recorder.forget()
 
 
-def _async_generator(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    start = _start_unseen
-
-    async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        call = recorder.begin(args, kwargs)
-        source, sent, thrown = function(*args, **kwargs), None, None
-        step = start(source)
-        try:
-            while True:
-                item = await step
-                if call:
-                    call.yielded(item)
-                sent = thrown = None
-                try:
-                    sent = yield item
-                except BaseException as error:  # noqa: BLE001 - as above
-                    thrown = error
-                step = source.asend(sent) if thrown is None else source.athrow(thrown)
-        except StopAsyncIteration:
-            if call:
-                call.exhausted() if not isinstance(thrown, GeneratorExit) else call.raised(thrown)
-        except BaseException as error:
-            if call:
-                call.raised(error)
-            raise
-        finally:
-            step = thrown = None
-
-    return recorded
+def _before_fork() -> None:
+    # What the child does is done in the calls of its parent, which write their records there.
+    with contextlib.suppress(Exception):
+        outer = inside.get()
+        call = outer.call if isinstance(outer, Off) else outer
+        while call is not None:
+            if not call.silent:
+                call.id  # noqa: B018 - is made
+            call = call.parent()
+    _asking.acquire(timeout=_PATIENCE_S)
 
 
-def _start_unseen(source: AsyncGenerator[Any, Any]) -> Any:
-    """The first step of an async generator that no event loop is to know: the loop closes ours,
-    which closes this one, and would else close both at once.
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return source.asend(None)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
+def _in_parent() -> None:
+    with contextlib.suppress(RuntimeError):  # it took too long
+        _asking.release()
 
 
-def _return_hint(function: Callable[..., Any]) -> Any:
-    """The return annotation, evaluated; those of parameters may name what is not there."""
-    if sys.version_info >= (3, 14):
-        import annotationlib  # noqa: PLC0415
-
-        annotations = annotationlib.get_annotations(
-            function, format=annotationlib.Format.FORWARDREF
-        )
-    else:
-        annotations = function.__annotations__
-
-    if "return" not in annotations:
-        return None
-
-    def promise() -> None: ...
-
-    promise.__annotations__ = {"return": annotations["return"]}
-    names = getattr(function, "__globals__", {})
-    return typing.get_type_hints(promise, globalns=names, include_extras=True)["return"]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_after_fork)
 
 
-def uuid7(at_ns: int) -> str:
-    """A time-ordered UUID, RFC 9562 version 7."""
-    value = (at_ns // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    value = value & ~(0xF << 76) | 7 << 76
-    value = value & ~(0x3 << 62) | 2 << 62
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def _timestamp(at_ns: int) -> str:
-    at = dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC)
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _error(error: BaseException, prefix: str = "") -> bytes:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an exception that cannot say what it is
-        message = ""
-    kind = type(error)
-    name = (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
-    text = {"type": name, "message": (prefix + message).encode(errors="replace").decode()}
-    return b'"error":' + to_json(text)
+@atexit.register
+def _report() -> None:
+    """Say what became of the calls of this process, if the settings ask for it."""
+    with contextlib.suppress(Exception):  # the program is over, and its streams may be
+        said = settings.current()
+        if said.report:
+            print(control.summary(said.records, sinks.flush(0)), file=sys.stderr)  # noqa: T201

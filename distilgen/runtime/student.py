@@ -61,7 +61,7 @@ async def aask(contract: Contract, returns: Any, arguments: Mapping[str, Any]) -
 def _request(contract: Contract, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if contract.model is None:
         raise DispatchError(f"{contract.function}: no model; run `distilgen dispatch --model …`")
-    text = arguments_.canonical(arguments).decode()
+    text = arguments_.in_the_clear(arguments).decode()
     values = json.loads(text)
     if arguments_.unserializable(text):
         bad = [

@@ -32,6 +32,12 @@ _START = """
 import sys, types
 package = types.ModuleType("distilgen")
 package.__path__ = [sys.argv.pop(1)]
+def __getattr__(name):  # what models may import from us; the rest is not for the worker
+    if name != "Sensitive":
+        raise AttributeError(name)
+    from distilgen.runtime.sensitive import Sensitive
+    return Sensitive
+package.__getattr__ = __getattr__
 sys.modules["distilgen"] = package
 from distilgen.source.worker import main
 main()

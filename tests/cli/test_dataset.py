@@ -53,9 +53,23 @@ def test_malformed_record_is_named_and_the_rest_built(distilgen: Cli, records: R
     lines = distilgen.read(RECORDS).splitlines(keepends=True)
     distilgen.write({RECORDS: lines[0] + "no record\n" + "".join(lines[1:])})
     ran = distilgen("dataset", "build", "--no-holdout")
-    assert ran.code == 123
-    assert f"{RECORDS}:2: is no JSON" in ran.err
+    assert ran.code == 0
+    assert f"1 line is no record: {RECORDS}:2: is no JSON" in ran.err
     assert "train 3" in ran.out
+    distilgen.write({RECORDS: "no record\n"})
+    ran = distilgen("dataset", "build")
+    assert ran.code == 123
+    assert "no rows: nothing to train on" in ran.err
+
+
+def test_a_result_that_does_not_fit_is_left_out_and_named(distilgen: Cli, records: Records) -> None:
+    distilgen("instrument", "src")
+    records({**_answers(2), "odd": "null", "other": '{"to":1,"urgent":true}'})
+    ran = distilgen("dataset", "build", "--no-holdout")
+    assert ran.code == 0
+    assert "train 2" in ran.out
+    reason = "whose result does not fit the contract (record 2: it is no object)"
+    assert f"left out: 2 records {reason}" in ran.out
 
 
 def test_torn_last_line_is_told_and_forgiven(distilgen: Cli, records: Records) -> None:
@@ -98,9 +112,9 @@ def test_records_elsewhere(distilgen: Cli, records: Records) -> None:
     records(_answers(3))
     (distilgen.folder / ".distilgen/records").rename(distilgen.folder / "kept")
     assert "train 3" in distilgen("dataset", "build", "--no-holdout", "--records", "file:kept").out
-    ran = distilgen("dataset", "build", "--records", "redis://x")
+    ran = distilgen("dataset", "build", "--records", "logging:shop")
     assert ran.code == 2
-    assert "there is no sink redis:" in ran.err
+    assert "--records: logging:shop is a logger: records go there and cannot be read" in ran.err
 
 
 def test_shares_that_leave_nothing(distilgen: Cli) -> None:

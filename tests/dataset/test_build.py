@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from distilgen.dataset.build import Holdout, Outcome, build, folder_name
-from distilgen.dataset.records import Malformed
 from distilgen.errors import RecordError
+from distilgen.records.files import FileStore
+from distilgen.records.record import Malformed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ def built(
     format_name: str = "openai-tools",
     holdout: Holdout = ALL_TRAIN,
 ) -> Outcome:
-    return build(records, contracts, output, format_name=format_name, holdout=holdout)
+    return build(FileStore(records), contracts, output, format_name=format_name, holdout=holdout)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -62,6 +63,9 @@ def test_what_is_left_out_is_counted(
         line("b", contract="0" * 32),
         line("c", result=None, error={"type": "E", "message": ""}),
         line({"$unserializable": "m.T"}, result={}),
+        line([{"$too_large": 9}]),
+        line("g", result={"subject": {"$too_large": 9}}),
+        line("h", result={"subject": {"$redacted": "[email]"}}),
         line("\ud800"),
         line("d", function="shop.mail:gone"),
         line("e")[:30] + b"\n",
@@ -74,12 +78,62 @@ def test_what_is_left_out_is_counted(
         "equal to an earlier one": 1,
         "of an older contract": 1,
         "of a call without a result": 1,
-        "with an argument that has no JSON form": 2,
+        "with an argument that has no JSON form": 1,
+        "with an argument that was too large to record": 1,
+        "with a result that was too large to record": 1,
+        "with a result that was redacted": 1,
+        "with half of a character, which nothing can send": 1,
     }
     assert one.conflicts == 0
     assert outcome.unknown == {"shop.mail:gone": 1}
     assert [item.torn for item in outcome.malformed] == [False, True]
     assert all(isinstance(item, Malformed) for item in outcome.malformed)
+
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "kind": {"enum": ["a", "b"]}},
+    "required": ["name"],
+}
+PEOPLE = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/P"}, {"type": "string"}]}}
+
+
+@pytest.mark.parametrize(
+    ("result", "wrong"),
+    [
+        ({"of": {"name": "A", "kind": "b"}, "all": ["x", {"name": "B"}]}, ""),
+        (None, "it is no object"),
+        ({"of": None}, "of is no object"),
+        ({"of": {}}, "of.name is not there"),
+        ({"of": {"name": "A", "kind": "c"}}, "of.kind is none of its choices"),
+        ({"of": {"name": "A"}, "all": [None]}, "all[0] is none of what it may be"),
+    ],
+)
+def test_a_result_that_does_not_fit_the_contract_is_left_out(
+    line: Line, store: Store, contract: Contract, tmp_path: Path, result: object, wrong: str
+) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"of": {"$ref": "#/$defs/P"}, "all": PEOPLE},
+        "required": ["of"],
+        "$defs": {"P": PERSON},
+    }
+    strict = replace(contract, tool={**contract.tool, "parameters": schema})
+    text = json.dumps({**json.loads(line("a")), "result": result}).encode() + b"\n"
+    (one,) = built(store(text), tmp_path, strict).built
+    assert one.left_out == ({"whose result does not fit the contract": 1} if wrong else {})
+    assert one.misfit.rpartition(": ")[2] == wrong
+    assert one.rows == ({} if wrong else {"train": 1})
+
+
+def test_a_wrapped_result_fits_in_its_wrap(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    schema = {"type": "object", "properties": {"result": {"type": "array"}}}
+    wraps = replace(contract, tool={**contract.tool, "parameters": schema}, wraps_result=True)
+    folder = store(line("a", result=[]), line("b", result={}))
+    (one,) = built(folder, tmp_path, wraps).built
+    assert (one.rows, one.misfit.rpartition(": ")[2]) == ({"train": 1}, "result is no array")
 
 
 def test_two_answers_to_one_call_are_a_conflict_and_both_are_kept(

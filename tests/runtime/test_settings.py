@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import distilgen
 from distilgen.errors import ConfigError
-from distilgen.runtime import configure, settings, sink
+from distilgen.runtime import configure, settings, sinks
+from distilgen.runtime.sinks.files import FileSink
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def folder_now() -> Path:
+    """Where the next record goes."""
+    current = sinks.current()
+    assert isinstance(current, FileSink)
+    return current.folder
 
 
 def test_without_a_word_records_go_below_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert settings.current() == settings.Settings(".distilgen/records", None, None, 30.0)
-    assert sink.current().folder == tmp_path / ".distilgen" / "records"
+    folder = f"{tmp_path}{os.sep}"
+    assert settings.current() == settings.Settings(
+        records=f"{folder}.distilgen/records", spool=f"{folder}.distilgen/spool"
+    )
+    assert folder_now() == tmp_path / ".distilgen" / "records"
 
 
 def test_the_folder_stays_when_the_program_changes_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    first = sink.current()
+    first = sinks.current()
     monkeypatch.chdir("/")
-    assert sink.current() is first
-    assert first.folder.is_relative_to(tmp_path)
+    assert sinks.current() is first
+    assert folder_now().is_relative_to(tmp_path)
 
 
 def test_the_environment_is_asked_and_the_program_wins(
@@ -38,13 +50,13 @@ def test_the_environment_is_asked_and_the_program_wins(
     monkeypatch.setenv("DISTILGEN_RECORDS", str(tmp_path / "one"))
     monkeypatch.setenv("DISTILGEN_TIMEOUT", "2.5")
     assert settings.current().timeout == 2.5
-    assert sink.current().folder == tmp_path / "one"
+    assert folder_now() == tmp_path / "one"
     configure(records=tmp_path / "two")
-    assert sink.current().folder == tmp_path / "two"
+    assert folder_now() == tmp_path / "two"
     assert settings.current().timeout == 2.5
     configure(timeout=7)
     assert settings.current().timeout == 7
-    assert sink.current().folder == tmp_path / "two"
+    assert folder_now() == tmp_path / "two"
 
 
 def test_configure_is_public() -> None:
@@ -59,37 +71,67 @@ def test_a_client_is_kept_and_none_changes_nothing() -> None:
     assert settings.current().async_client is None
 
 
-@pytest.mark.parametrize(
-    ("url", "folder"),
-    [
-        ("records", "records"),
-        ("/a/b", "/a/b"),
-        ("file:a/b", "a/b"),
-        ("file:///a/b", "/a/b"),
-        ("file:/a/b", "/a/b"),
-        ("C:\\records", "C:\\records"),
-    ],
-)
-def test_a_folder_or_a_file_url(url: str, folder: str) -> None:
-    assert settings.folder_of(url, "test") == folder
-
-
-@pytest.mark.parametrize("url", ["s3://bucket", "sqlite:///records.db", "logging:", "file:"])
-def test_other_sinks_are_named_in_the_error(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"configure\(records=…\): .*(no sink|no folder)"):
+@pytest.mark.parametrize("url", ["carrier-pigeon:coop", "sqlite:records.db", "logging:", "file:"])
+def test_what_is_no_place_is_said_at_once(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"configure\(records=…\): "):
         configure(records=url)
 
 
 @pytest.mark.parametrize("seconds", ["soon", "0", "-1", "nan", "inf"])
-def test_a_timeout_must_be_seconds(seconds: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timeout_must_be_seconds(
+    seconds: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(ConfigError, match="is no number of seconds"):
         configure(timeout=float(seconds) if seconds != "soon" else "soon")  # type: ignore[arg-type]
+    settings.forget()
     monkeypatch.setenv("DISTILGEN_TIMEOUT", seconds)
-    with pytest.raises(ConfigError, match="DISTILGEN_TIMEOUT"):
-        settings.current()
+    assert settings.current().timeout == 30.0
+    assert "DISTILGEN_TIMEOUT" in caplog.text
 
 
-@pytest.mark.parametrize(("value", "off"), [("1", True), ("true", True), ("0", False), ("", False)])
+@pytest.mark.parametrize("name", ["records", "redact", "redact_with"])
+def test_what_there_is_no_default_for_is_raised_until_it_is_said_right(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {"records": "a b:c", "redact": "emial", "redact_with": "no.such:thing"}
+    right: dict[str, Any] = {"records": tmp_path, "redact": "email", "redact_with": lambda _, x: x}
+    monkeypatch.setenv(f"DISTILGEN_{name.upper()}", wrong[name])
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=f"^DISTILGEN_{name.upper()}: "):
+            settings.check()
+    configure(**{name: right[name]})
+    settings.check()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("records", 3), ("spool", 3), ("limit", True), ("limit", 0), ("limit", 1.5),
+        ("sample", 1.1), ("sample", True), ("budget", "x"), ("nested", "some"),
+        ("sample_by", "luck"),
+        ("report", "perhaps"), ("spans", 7), ("redact", "emial"), ("redact", [3]),
+        ("redact_with", 3), ("redact_with", "no.such:thing"), ("flush_seconds", -1),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_is_named_and_nothing_changes(name: str, value: object) -> None:
+    before = settings.current()
+    with pytest.raises(ConfigError, match=rf"^configure\({name}=…\): "):
+        configure(**{"timeout": 3, name: value})  # type: ignore[arg-type]
+    assert settings.current() == before
+
+
+@pytest.mark.parametrize(
+    ("value", "off"),
+    [
+        ("1", True),
+        ("true", True),
+        ("Yes", True),
+        ("perhaps", True),
+        ("0", False),
+        ("", False),
+        ("off", False),
+    ],
+)
 def test_the_off_switch(value: str, off: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISTILGEN_DISABLED", value)
     assert settings.is_disabled() is off

@@ -25,14 +25,15 @@ from openai_server import OpenAIServer, Request, Response, completion, error, re
 from pydantic import BaseModel, Field
 
 from distilgen.contract import canonical_json
-from distilgen.dataset.formats import openai_tools
-from distilgen.dataset.records import Record, read
 from distilgen.errors import (
     DispatchError,
     InvalidAnswerError,
     MissingCredentialsError,
     ModelUnavailableError,
 )
+from distilgen.records.files import read
+from distilgen.records.record import Record
+from distilgen.rows import openai_tools
 from distilgen.runtime import Contract, configure, student
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def test_train_is_serve(
     result = contract.record(teacher)(*args, **kwargs)
     (record,) = read(folder)
     assert isinstance(record, Record)
-    row = json.loads(canonical_json(openai_tools(contract, record)))
+    row = json.loads(canonical_json(openai_tools(contract, record.arguments, record.result)))
 
     with OpenAIServer(replay([row], MODEL)) as server:
         served = replace(contract, model=MODEL, base_url=server.base_url)

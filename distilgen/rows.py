@@ -1,23 +1,24 @@
-"""A record as a training row: one function a format, all through the contract's renderer."""
+"""A call and its answer as a training row: one function a format, all through the contract's
+renderer.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from distilgen.contract import Contract
-    from distilgen.dataset.records import Record
 
 
-def openai_tools(contract: Contract, record: Record) -> dict[str, Any]:
+def openai_tools(contract: Contract, arguments: Mapping[str, Any], result: Any) -> dict[str, Any]:
     """OpenAI's supervised row with tools: what a live call sends, and the answer to it."""
-    request = contract.request(record.arguments)
+    request = contract.request(arguments)
     call = {
         "id": "call_0",
         "type": "function",
-        "function": {"name": contract.tool["name"], "arguments": contract.answer(record.result)},
+        "function": {"name": contract.tool["name"], "arguments": contract.answer(result)},
     }
     return {
         "messages": [*request["messages"], {"role": "assistant", "tool_calls": [call]}],
@@ -26,19 +27,21 @@ def openai_tools(contract: Contract, record: Record) -> dict[str, Any]:
     }
 
 
-def openai_functions(contract: Contract, record: Record) -> dict[str, Any]:
+def openai_functions(
+    contract: Contract, arguments: Mapping[str, Any], result: Any
+) -> dict[str, Any]:
     """The older row with functions, as instructor writes it."""
-    answer = {"name": contract.tool["name"], "arguments": contract.answer(record.result)}
+    answer = {"name": contract.tool["name"], "arguments": contract.answer(result)}
     return {
         "messages": [
-            *contract.messages(record.arguments),
+            *contract.messages(arguments),
             {"role": "assistant", "function_call": answer},
         ],
         "functions": [dict(contract.tool)],
     }
 
 
-FORMATS: dict[str, Callable[[Contract, Record], dict[str, Any]]] = {
+FORMATS: dict[str, Callable[[Contract, Mapping[str, Any], Any], dict[str, Any]]] = {
     "openai-tools": openai_tools,
     "openai-functions": openai_functions,
 }

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from distilgen.contract import Contract, canonical_json
-from distilgen.dataset.formats import FORMATS
-from distilgen.dataset.records import Record, read
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from distilgen.rows import FORMATS
 
 MESSAGES = [
     {"role": "system", "content": "Predict the results of compose."},
@@ -23,45 +18,39 @@ MESSAGES = [
 TOOL = {"name": "Email", "description": "An email.", "parameters": {"type": "object"}}
 
 
-@pytest.fixture
-def record(line: Callable[..., bytes], store: Callable[..., Path]) -> Record:
-    (item,) = read(store(line("é")))
-    assert isinstance(item, Record)
-    return item
+GIVEN, ANSWER = {"topic": "é"}, {"subject": "é"}
 
 
-def test_openai_tools(contract: Contract, record: Record) -> None:
+def test_openai_tools(contract: Contract) -> None:
     call = {
         "id": "call_0",
         "type": "function",
         "function": {"name": "Email", "arguments": '{"subject":"é"}'},
     }
-    assert FORMATS["openai-tools"](contract, record) == {
+    assert FORMATS["openai-tools"](contract, GIVEN, ANSWER) == {
         "messages": [*MESSAGES, {"role": "assistant", "tool_calls": [call]}],
         "tools": [{"type": "function", "function": TOOL}],
         "parallel_tool_calls": False,
     }
 
 
-def test_openai_functions(contract: Contract, record: Record) -> None:
+def test_openai_functions(contract: Contract) -> None:
     answer = {"name": "Email", "arguments": '{"subject":"é"}'}
-    assert FORMATS["openai-functions"](contract, record) == {
+    assert FORMATS["openai-functions"](contract, GIVEN, ANSWER) == {
         "messages": [*MESSAGES, {"role": "assistant", "function_call": answer}],
         "functions": [TOOL],
     }
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_wraps_what_is_no_object(
-    name: str, contract: Contract, record: Record
-) -> None:
-    row = FORMATS[name](replace(contract, wraps_result=True), replace(record, result=[1, None]))
+def test_every_format_wraps_what_is_no_object(name: str, contract: Contract) -> None:
+    row = FORMATS[name](replace(contract, wraps_result=True), GIVEN, [1, None])
     assert json.loads(_answer(row)) == {"result": [1, None]}
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_row_is_json(name: str, contract: Contract, record: Record) -> None:
-    row = FORMATS[name](contract, replace(record, arguments={"topic": float("nan")}))
+def test_every_row_is_json(name: str, contract: Contract) -> None:
+    row = FORMATS[name](contract, {"topic": float("nan")}, ANSWER)
     text = canonical_json(row)
     json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
     assert json.loads(text) == row
