@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from distilgen.cli import options
+from distilgen.cli.record_lines import pretty
 from distilgen.contract import canonical_json
 from distilgen.errors import UsageError
 from distilgen.records.record import Record
@@ -52,8 +52,8 @@ def command(
             _show_strict(contract)
             return current.code()
         _section("system", contract.system_prompt)
-        _section("tool", _pretty(contract.tool))
-        _section("inputs", _pretty(contract.inputs))
+        _section("tool", pretty(contract.tool))
+        _section("inputs", pretty(contract.inputs))
         store = options.records_store(current, records)
         _section(*_example(contract, surveyed, store))
         return current.code()
@@ -65,7 +65,7 @@ def _show_strict(contract: Contract) -> None:
     if found.schema is None:
         _section("strict schema: there is none", "\n".join(found.obstacles))
     else:
-        _section("strict schema", _pretty(found.schema))
+        _section("strict schema", pretty(found.schema))
     lines = [f"{d.pointer}  {d.keyword}: {canonical_json(d.value)}" for d in found.dropped]
     if lines:
         _section("dropped; Pydantic still checks the answer", "\n".join(lines))
@@ -86,12 +86,12 @@ def _example(contract: Contract, surveyed: Surveyed, store: Store) -> tuple[str,
             last = item if item.error is None and item.usable else last
     if last:
         row = FORMATS["openai-tools"](contract, last.arguments, last.result)
-        return f"row of record {last.id}", _pretty({"messages": row["messages"]})
+        return f"row of record {last.id}", pretty({"messages": row["messages"]})
     types = {p.name: f"<{p.annotation or 'anything'}>" for p in surveyed.function.parameters}
     given = {name: types[name] for name in contract.parameters}
     return (
         "messages of a call (no record yet: arguments by their types)",
-        _pretty({"messages": contract.messages(given)}),
+        pretty({"messages": contract.messages(given)}),
     )
 
 
@@ -99,7 +99,3 @@ def _section(title: str, text: str) -> None:
     click.echo()
     click.secho(f"── {title}", bold=True)
     click.echo(text)
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
