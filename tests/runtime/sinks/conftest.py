@@ -169,3 +169,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"local://{tmp_path}/objects"
     place: str = request.getfixturevalue("bucket")
     return place
+
+
+@pytest.fixture
+def url_at_exit(url: str) -> str:
+    """A place that a process can reach when its main thread has ended."""
+    if url.startswith("s3:") and sys.version_info[:2] == (3, 12):
+        pytest.skip("Python 3.12 starts no thread then, and the client of S3 needs some")
+    return url

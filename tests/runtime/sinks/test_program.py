@@ -69,10 +69,10 @@ def totals(url: str) -> list[int]:
 
 
 @pytest.mark.parametrize("url", ["sqlite", "s3"], indirect=True)
-def test_its_calls_are_there_when_it_has_ended(url: str, run: Run) -> None:
-    done = run("for n in range(600): add(n, b=1)", url)
+def test_its_calls_are_there_when_it_has_ended(url_at_exit: str, run: Run) -> None:
+    done = run("for n in range(600): add(n, b=1)", url_at_exit)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert totals(url) == list(range(1, 601))
+    assert totals(url_at_exit) == list(range(1, 601))
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

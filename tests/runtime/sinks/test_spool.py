@@ -112,15 +112,17 @@ def test_records_arrive_without_being_asked(
 
 
 def test_a_program_that_ends_at_once_leaves_nothing_behind(
-    url: str, program: Program, tmp_path: Path
+    url_at_exit: str, program: Program, tmp_path: Path
 ) -> None:
-    done = program("for n in range(700): sink.write(line(n), None)", url)
+    done = program("for n in range(700): sink.write(line(n), None)", url_at_exit)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(ids(url)) == len(set(ids(url))) == 700
-    assert segments_of(folder_of(tmp_path / "spool", url)) == []
+    assert len(ids(url_at_exit)) == len(set(ids(url_at_exit))) == 700
+    assert segments_of(folder_of(tmp_path / "spool", url_at_exit)) == []
 
 
-def test_threads_that_outlive_the_main_one_are_waited_for(url: str, program: Program) -> None:
+def test_threads_that_outlive_the_main_one_are_waited_for(
+    url_at_exit: str, program: Program
+) -> None:
     code = """
     import threading
     def work():
@@ -129,9 +131,9 @@ def test_threads_that_outlive_the_main_one_are_waited_for(url: str, program: Pro
     sink.write(line(0), None)
     threading.Thread(target=work).start()
     """
-    done = program(code, url)
+    done = program(code, url_at_exit)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(ids(url)) == 2
+    assert len(ids(url_at_exit)) == 2
 
 
 def test_what_is_recorded_in_the_last_moment_is_kept(
