@@ -10,6 +10,7 @@ from dataclasses import replace
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+import postgres_server
 import pytest
 
 from distilgen.contract import Contract
@@ -19,6 +20,8 @@ from distilgen.runtime import control, settings, sinks, student
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    from postgres_server import PostgresServer
 
     from distilgen.errors import SourceError
 
@@ -123,3 +126,17 @@ def store(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[PostgresServer]:
+    server = postgres_server.the_server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres(_postgres: PostgresServer) -> PostgresServer:
+    """A running server, which a test may stop."""
+    _postgres.start()
+    return _postgres

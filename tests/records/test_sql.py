@@ -16,25 +16,12 @@ from distilgen.records.record import Malformed, Record
 from distilgen.records.sql import TABLE, SqlStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from postgres_server import PostgresServer
 
     Line = Callable[..., bytes]
-
-
-@pytest.fixture(scope="session")
-def _postgres() -> Iterator[PostgresServer]:
-    server = postgres_server.the_server()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def postgres(_postgres: PostgresServer) -> PostgresServer:
-    _postgres.start()
-    return _postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -8,7 +8,6 @@ import sys
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
-import postgres_server
 import pytest
 import s3_server
 
@@ -126,20 +125,6 @@ def program(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
-
-
-@pytest.fixture(scope="session")
-def _postgres() -> Iterator[PostgresServer]:
-    server = postgres_server.the_server()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-def postgres(_postgres: PostgresServer) -> PostgresServer:
-    """A running server, which a test may stop."""
-    _postgres.start()
-    return _postgres
 
 
 @pytest.fixture(scope="session")
