@@ -15,6 +15,14 @@ from typing import Any
 RESULT_KEY = "result"
 """Where an answer that is no JSON object stands in the tool's parameters."""
 
+TOOL, STRICT_TOOL = "tool", "strict-tool"
+JSON_SCHEMA, STRICT_JSON_SCHEMA = "json-schema", "strict-json-schema"
+
+ANSWERS = (TOOL, STRICT_TOOL, JSON_SCHEMA, STRICT_JSON_SCHEMA)
+"""How a student answers: by a forced tool call, or as text that a JSON schema binds (OpenAI's
+`response_format`); with the schema as Pydantic gives it, or in the strict form of `strict`.
+"""
+
 _PLACEHOLDER = re.compile(r"\{(arguments|call)\}")
 
 
@@ -48,7 +56,15 @@ class Contract:
     wraps_result: the answer is no JSON object and travels as `{"result": answer}`.
     sources: digests of the project's statements that the schemas were made of, by `module:name`;
         where a type cannot be evaluated, they tell whether it is the same.
+    answers: how the student is to answer, one of `ANSWERS`.
     model, base_url: who answers when the function is dispatched; base_url None is the client's own.
+    api_key_env: the environment variable that has the server's key; None is the client's own.
+    timeout: seconds for an answer. reasks: how often an answer that is none is asked for again.
+    share: of the calls, those that the student answers; in shadow mode, that it is asked beside the
+        teacher. pairs: of the calls that the teacher answers in the other modes, those that the
+        student is asked, too.
+    min_agreement, max_failures, window, pause, min_confidence: see `distilgen.runtime.guard`.
+        None is the default, which the runtime knows.
     """
 
     function: str
@@ -59,8 +75,19 @@ class Contract:
     inputs: Mapping[str, Any]
     wraps_result: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
+    answers: str = TOOL
     model: str | None = None
     base_url: str | None = None
+    api_key_env: str | None = None
+    timeout: float | None = None
+    reasks: int | None = None
+    share: float | None = None
+    pairs: float | None = None
+    min_agreement: float | None = None
+    max_failures: float | None = None
+    window: int | None = None
+    pause: float | None = None
+    min_confidence: float | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -87,22 +114,73 @@ class Contract:
             {"role": "user", "content": self._user_text(arguments)},
         ]
 
+    @property
+    def is_strict(self) -> bool:
+        """Is the answer's schema sent in its strict form?"""
+        return self.answers in (STRICT_TOOL, STRICT_JSON_SCHEMA)
+
+    @property
+    def calls_tool(self) -> bool:
+        """Is the answer a tool call?"""
+        return self.answers in (TOOL, STRICT_TOOL)
+
     def tools(self) -> list[dict[str, Any]]:
-        """The one tool that the student must call, in the form of OpenAI's `tools`."""
-        return [{"type": "function", "function": dict(self.tool)}]
+        """The one tool that the student must call, in the form of OpenAI's `tools`. Raises
+        ValueError where the schema has no strict form and must have one.
+        """
+        function = dict(self.tool)
+        if self.is_strict:
+            function |= {"parameters": self._strict_schema(), "strict": True}
+        return [{"type": "function", "function": function}]
+
+    def form(self) -> dict[str, Any]:
+        """The part of a live call that says how to answer: the same for every call. Raises as
+        `tools`.
+        """
+        if self.calls_tool:
+            return {
+                "tools": self.tools(),
+                "tool_choice": {"type": "function", "function": {"name": self.tool["name"]}},
+                "parallel_tool_calls": False,
+            }
+        schema = {
+            "name": self.tool["name"],
+            "description": self.tool["description"],
+            "schema": self._strict_schema() if self.is_strict else self.tool["parameters"],
+            "strict": self.is_strict,
+        }
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
     def request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """What a live call sends, besides the model's name."""
-        return {
-            "messages": self.messages(arguments),
-            "tools": self.tools(),
-            "tool_choice": {"type": "function", "function": {"name": self.tool["name"]}},
-            "parallel_tool_calls": False,
-        }
+        """What a live call sends, besides the model's name. Raises as `tools`."""
+        return {"messages": self.messages(arguments), **self.form()}
 
     def answer(self, result: Any) -> str:
-        """The text of the tool call's arguments that answers with `result`, a JSON value."""
-        return canonical_json({RESULT_KEY: result} if self.wraps_result else result)
+        """The text that answers with `result`, a JSON value: of the tool call's arguments, or of
+        the message. Raises ValueError for a result that the strict form cannot hold.
+        """
+        value = {RESULT_KEY: result} if self.wraps_result else result
+        if self.is_strict:
+            from distilgen.strict_values import to_strict  # noqa: PLC0415 - few contracts
+
+            value = to_strict(value, dict(self.tool["parameters"]))
+        return canonical_json(value)
+
+    def plain(self, text: str) -> str:
+        """An answer's text as Pydantic is to validate it. Raises ValueError: no JSON."""
+        if not self.is_strict:
+            return text
+        from distilgen.strict_values import from_strict  # noqa: PLC0415 - few contracts
+
+        return canonical_json(from_strict(json.loads(text), dict(self.tool["parameters"])))
+
+    def _strict_schema(self) -> dict[str, Any]:
+        from distilgen.strict import strict_form  # noqa: PLC0415 - few contracts
+
+        made = strict_form(dict(self.tool["parameters"]))
+        if made.schema is None:
+            raise ValueError(f"its schema has no strict form: {'; '.join(made.obstacles)}")
+        return made.schema
 
     def _user_text(self, arguments: Mapping[str, Any]) -> str:
         def fill(found: re.Match[str]) -> str:

@@ -17,22 +17,28 @@ if TYPE_CHECKING:
 
 FILE = "distilgen.lock"
 
+State = Literal["recorded", "shadow", "canary", "fallback", "dispatched"]
+"""What is made of a function: its calls leave records; a student is asked beside the teacher, for a
+share of the calls, or first; or the student has taken its place.
+"""
+
 
 @dataclass(frozen=True)
 class Function:
     """A function that is rewritten. contract: the fingerprint of its frozen contract. model: who
-    answers in its place, where it is dispatched.
+    answers in its place, or is asked besides.
     """
 
     contract: str
-    state: Literal["recorded", "dispatched"]
+    state: State
     model: str | None = None
 
 
 @dataclass(frozen=True)
 class Model:
     """A student. function, contract: whose, and the fingerprint it was trained for. dataset: the
-    SHA-256 of its training file. agreement: measured share of equal answers, if it was measured.
+    SHA-256 of its training file. answers: how it was taught to answer, see
+    `distilgen.contract.ANSWERS`. agreement: measured share of equal answers, if it was measured.
     """
 
     function: str
@@ -41,6 +47,7 @@ class Model:
     dataset: str
     job: str | None = None
     agreement: float | None = None
+    answers: str = "tool"
 
 
 class Outcome(Protocol):

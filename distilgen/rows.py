@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 
 def openai_tools(contract: Contract, arguments: Mapping[str, Any], result: Any) -> dict[str, Any]:
-    """OpenAI's supervised row with tools: what a live call sends, and the answer to it."""
+    """OpenAI's supervised row with tools: what a live call sends, and the answer to it. Where the
+    contract is answered in text, that is the assistant's; rows have no response format.
+    """
     request = contract.request(arguments)
+    if not contract.calls_tool:
+        answer = {"role": "assistant", "content": contract.answer(result)}
+        return {"messages": [*request["messages"], answer]}
     call = {
         "id": "call_0",
         "type": "function",

@@ -14,9 +14,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "distilgen"
 
 # Each may import those before it, and nothing behind it.
 ORDER = (
-    "errors", "texts", "sides", "source", "contract", "schemas", "strict", "strict_values",
-    "signature", "docstrings", "inputs", "tool", "freeze", "lock", "rewrite", "records", "rows",
-    "runtime", "dataset", "training", "evaluation", "config", "project", "cli",
+    "errors", "agreement", "texts", "sides", "source", "strict", "strict_values", "contract",
+    "schemas", "signature", "docstrings", "inputs", "tool", "freeze", "lock", "rewrite", "records",
+    "rows", "runtime", "dataset", "training", "evaluation", "config", "project", "cli",
 )  # fmt: skip
 HEAVY = ("docstring_parser", "libcst", "jinja2", "pydantic", "openai", "rich")
 

@@ -30,6 +30,7 @@ _COMMANDS = {
     "train": "Train a student on a dataset.",
     "evaluate": "Measure how well a student agrees with its teacher.",
     "dispatch": "Let a model answer in the place of functions.",
+    "rollout": "How calls are shared between teacher and student.",
     "restore": "Give the functions back.",
     "check": "Find where code and contracts drifted apart.",
 }

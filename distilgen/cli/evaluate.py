@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen import lock
+from distilgen.agreement import wilson
 from distilgen.cli import options, report
 from distilgen.dataset.build import SPLITS
 from distilgen.errors import UsageError
 from distilgen.evaluation import student
-from distilgen.evaluation.agreement import wilson
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from distilgen.agreement import Agreement
 from distilgen.errors import RecordError
-from distilgen.evaluation.agreement import Agreement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

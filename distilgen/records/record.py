@@ -3,7 +3,8 @@
 A record is one JSON object on a line: `id` (UUIDv7), `at` (UTC, when the call began), `function`,
 `contract` (its fingerprint), `source` (teacher, or the model that answered), `elapsed_ms`, `parent`
 (the id of the recorded call that this one was made in, where there is one), `trace_id` and
-`span_id` (OpenTelemetry's, where a span was active), `arguments`, and `result` or `error`.
+`span_id` (OpenTelemetry's, where a span was active), `rollout` (where a student takes part, see
+`Record`), `arguments`, and `result` or `error`.
 """
 
 from __future__ import annotations
@@ -42,14 +43,22 @@ DELETED = b"#"
 
 _KEYS = (
     "id", "at", "function", "contract", "source", "elapsed_ms", "parent", "trace_id", "span_id",
-    "arguments", "result", "error",
+    "rollout", "arguments", "result", "error",
 )  # fmt: skip
 _BEGINNING = re.compile(rb'\{\s*"id"\s*:\s*"[^"]*"\s*,\s*"(?:at|function)"')
 
 
 @dataclass(frozen=True)
 class Record:
-    """One call. result: a JSON value; error: type and message of what was raised instead."""
+    """One call. result: a JSON value; error: type and message of what was raised instead.
+
+    rollout: where a student takes part. `mode`: shadow, canary, fallback or dispatch. Where the
+    student was asked besides: `model`; `ms`, its time; `asks`, the questions it took;
+    `input_tokens`, `output_tokens`; `confidence`; `cached`, true for an answer that was there
+    already; `error`, type and message, where it gave none, so that the teacher answered; `of`, on
+    the student's own record of a call that the teacher answered: the id of the teacher's; `agrees`,
+    on the same: are the answers equal?; `guard`, what the guard did for it.
+    """
 
     id: str
     function: str
@@ -63,6 +72,7 @@ class Record:
     parent: str | None = None
     trace_id: str | None = None
     span_id: str | None = None
+    rollout: dict[str, Any] | None = None
     usable: bool = True
     """All of its values are there: none is a marker in the place of one."""
 
@@ -195,4 +205,6 @@ def _wrong_beside(values: dict[str, Any]) -> str:
         return "its elapsed_ms is no duration"
     if error is not None and not isinstance(error, dict):
         return "its error is no JSON object"
+    if not isinstance(values.get("rollout"), dict | None):
+        return "its rollout is no JSON object"
     return ""

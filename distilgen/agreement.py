@@ -29,12 +29,12 @@ class Agreement:
         """Count one call, by the two answers as JSON values."""
         self.calls += 1
         self.failed += failed
-        self.equal += not failed and _alike(teacher, student)
+        self.equal += not failed and alike(teacher, student)
         if isinstance(teacher, dict):
             theirs = student if isinstance(student, dict) and not failed else {}
             for name, value in teacher.items():
                 self.fields_seen[name] += 1
-                self.fields[name] += name in theirs and _alike(value, theirs[name])
+                self.fields[name] += name in theirs and alike(value, theirs[name])
 
     @property
     def share(self) -> float:
@@ -60,12 +60,12 @@ def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[floa
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _alike(one: Any, other: Any) -> bool:
+def alike(one: Any, other: Any) -> bool:
     """Equality of JSON values: 1 is 1.0, but true is not 1."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        return len(one) == len(other) and all(map(alike, one, other))
     return bool(one == other)

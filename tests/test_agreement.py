@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from distilgen.evaluation.agreement import Agreement, wilson
+from distilgen.agreement import Agreement, wilson
 
 
 @pytest.mark.parametrize(
