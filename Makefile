@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SERVERS := build/servers
 
-.PHONY: demo test check bench truth fuzz corpus behaviour clean
+.PHONY: demo test test-servers check bench truth fuzz corpus behaviour clean
 
 demo: $(READY)  ## the loop on examples/, offline
 	$(BIN)/python examples/demo.py
@@ -12,13 +13,16 @@ demo: $(READY)  ## the loop on examples/, offline
 test: check  ## style, types and tests
 	$(BIN)/python -m pytest -n auto
 
+test-servers: $(READY) $(SERVERS)/.ready  ## dispatch against real servers, which the first time are built: half an hour
+	$(BIN)/python -m pytest tests/real_servers
+
 check: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(READY)  ## what it costs: each program prints its table; scan and rewrite need the registry
-	for program in record scan rewrite; do $(BIN)/python benchmarks/$$program.py || exit 1; done
+bench: $(READY)  ## what it costs: each program prints its table; they need the registry
+	for program in record dispatch scan rewrite; do $(BIN)/python benchmarks/$$program.py || exit 1; done
 
 truth: $(READY)  ## what is found, beside the running program; needs the registry and half an hour
 	$(BIN)/python benchmarks/truth.py
@@ -40,6 +44,13 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $(READY)
+
+$(SERVERS)/.ready: tests/real_servers/requirements.txt tests/real_servers/tiny_model.py
+	test -x $(SERVERS)/bin/python || $(PYTHON) -m venv $(SERVERS)
+	$(SERVERS)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(SERVERS)/bin/python -m pip install --quiet --requirement tests/real_servers/requirements.txt
+	$(SERVERS)/bin/python tests/real_servers/tiny_model.py $(SERVERS)/tiny.gguf
+	touch $(SERVERS)/.ready
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

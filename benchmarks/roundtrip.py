@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from distilgen.contract import Contract
 from distilgen.errors import SourceError
 from distilgen.rewrite import marks, module, originals, restoration, steps
+from distilgen.rewrite.routes import Route
 from distilgen.source import files
 from distilgen.source.functions import survey
 
@@ -239,7 +240,11 @@ class _Leg:
         loaded = self._load(source)
         if self.step == "instrument":
             return steps.instrument(loaded, wanted, refused)
-        return steps.dispatch(loaded, wanted, refused, model="ft:one", base_url=None)
+        wishes = [
+            steps.Wish(item, replace(contract, model="ft:one"), Route("dispatch"))
+            for item, contract in wanted
+        ]
+        return steps.route(loaded, wishes, refused)
 
     def _load(self, source: SourceFile) -> module.Module:
         return module.load(self.project, source)

@@ -7,9 +7,19 @@ Everything else is the command line, ``distilgen --help``.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from distilgen.runtime import Counts, Sensitive, configure, counters, flush, recording
+    from distilgen.runtime import (
+        Counts,
+        Sensitive,
+        configure,
+        counters,
+        flush,
+        recording,
+        timeout,
+    )
 
-__all__ = ["Counts", "Sensitive", "__version__", "configure", "counters", "flush", "recording"]
+__all__ = [
+    "Counts", "Sensitive", "__version__", "configure", "counters", "flush", "recording", "timeout",
+]  # fmt: skip
 __version__ = "0.1.0"
 
 

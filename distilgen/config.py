@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
-from fnmatch import translate
+from fnmatch import fnmatchcase, translate
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from distilgen.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 FILE = "pyproject.toml"
@@ -27,11 +28,41 @@ Table = TypeVar("Table")
 class DispatchConfig:
     """`[tool.distilgen.dispatch]`: defaults of `distilgen dispatch`.
 
-    model: who answers, unless --model says otherwise. base_url: the server, unless --base-url does.
+    model: who answers, unless --model says otherwise. provider: the profile of who serves it,
+    unless --provider does. base_url: the server, unless the profile or --base-url does.
     """
 
     model: str | None = None
     base_url: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """`[tool.distilgen.providers.NAME]`: how those are asked who serve a model.
+
+    base_url: the server. api_key_env: the environment variable that has its key. answers: how its
+    models answer, one of `distilgen.contract.ANSWERS`. timeout: seconds for an answer. reasks: how
+    often an answer that is none is asked for again.
+    """
+
+    base_url: str | None = None
+    api_key_env: str | None = None
+    answers: str | None = None
+    timeout: float | None = None
+    reasks: int | None = None
+
+
+@dataclass(frozen=True)
+class Price:
+    """`[tool.distilgen.prices."MODEL"]`: what a model costs, in USD per million tokens.
+
+    input: of questions. output: of answers. as_of: the day on which that was so.
+    """
+
+    input: float
+    output: float
+    as_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +72,8 @@ class Config:
     include, exclude: patterns of files to look at, and to leave. roots: import roots; default src
     and the project's own. records: where commands look for records. datasets: where they are built.
     prompt: a prompt template, a name or a file. templates: a folder of prompt templates, looked in
-    before ours. python: the project's interpreter, for its packages.
+    before ours. python: the project's interpreter, for its packages. providers: profiles by their
+    names. prices: of models, by their names or globs of these.
     """
 
     include: tuple[str, ...] = ()
@@ -53,6 +85,8 @@ class Config:
     templates: str | None = None
     python: str | None = None
     dispatch: DispatchConfig = field(default=DispatchConfig())
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
     def takes(self, path: str) -> bool:
         """Is a file or folder, given relative to the project with slashes, one to look at?"""
@@ -61,6 +95,11 @@ class Config:
         if not self._included or not path.endswith(".py"):
             return True
         return self._included.match(path) is not None
+
+    def price_of(self, model: str) -> Price | None:
+        """What a model costs: by its name, or else by the first glob that matches it."""
+        found = (price for name, price in self.prices.items() if fnmatchcase(model, name))
+        return self.prices.get(model) or next(found, None)
 
     @property
     def takes_all(self) -> bool:
@@ -95,7 +134,16 @@ def load(project: Path) -> Config:
     if wrong:
         raise ConfigError("\n".join(f"{path}: [tool.distilgen] {line}" for line in wrong))
     dispatch = _made(DispatchConfig, table.get("dispatch", {}))
-    return _made(Config, {**table, "dispatch": dispatch})
+    providers = {name: _made(Provider, item) for name, item in table.get("providers", {}).items()}
+    prices = {model: _made(Price, price) for model, price in table.get("prices", {}).items()}
+    made = {"dispatch": dispatch, "providers": providers, "prices": prices}
+    return _made(Config, {**table, **made})
+
+
+def unknown_provider(name: str, known: Collection[str]) -> str:
+    """A message for a profile that is not there."""
+    there = f"known: {', '.join(sorted(known))}" if known else "there is none"
+    return f"no [tool.distilgen.providers.{name}] in {FILE}; {there}"
 
 
 def _made(kind: type[Table], table: Mapping[str, Any]) -> Table:
@@ -104,7 +152,7 @@ def _made(kind: type[Table], table: Mapping[str, Any]) -> Table:
 
 
 def _wrong(
-    kind: type[Config | DispatchConfig], table: Mapping[str, Any], ahead: str
+    kind: type[Config | DispatchConfig | Provider | Price], table: Mapping[str, Any], ahead: str
 ) -> Iterator[str]:
     """What is wrong with a table, one line each."""
     import difflib  # noqa: PLC0415 - as above
@@ -113,6 +161,8 @@ def _wrong(
     for key, value in table.items():
         name = f"{ahead}{key}"
         match known.get(key):
+            case None if key == "api_key":
+                yield f"{name}: a key is a secret; name its environment variable in api_key_env"
             case None:
                 close = difflib.get_close_matches(key, known, 1)
                 advice = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
@@ -120,14 +170,73 @@ def _wrong(
             case "DispatchConfig":
                 if isinstance(value, dict):
                     yield from _wrong(DispatchConfig, value, f"{name}.")
+                    yield from _wrong_provider(f"{name}.provider", value, table)
                 else:
                     yield f"{name}: should be a table, not {value!r}"
+            case "Mapping[str, Provider]":
+                yield from _wrong_providers(name, value)
+            case "float | None":
+                if not _is_number(value) or not 0 < value < inf:
+                    yield f"{name}: should be a number, more than 0, not {value!r}"
+            case "int | None":
+                if not _is_number(value) or isinstance(value, float) or value < 0:
+                    yield f"{name}: should be a whole number, 0 or more, not {value!r}"
+            case "Mapping[str, Price]":
+                yield from _wrong_prices(name, value)
+            case "float":
+                if not _is_number(value) or not 0 <= value < inf:
+                    yield f"{name}: should be a number, 0 or more, not {value!r}"
             case "tuple[str, ...]":
                 if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
                     yield f"{name}: should be a list of strings, not {value!r}"
             case _:
                 if not isinstance(value, str):
                     yield f"{name}: should be a string, not {value!r}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _wrong_provider(
+    name: str, dispatch: Mapping[str, Any], table: Mapping[str, Any]
+) -> Iterator[str]:
+    """Is the profile there that dispatch is to take?"""
+    wanted, known = dispatch.get("provider"), table.get("providers", {})
+    if isinstance(wanted, str) and isinstance(known, dict) and wanted not in known:
+        yield f"{name}: {unknown_provider(wanted, known)}"
+
+
+def _wrong_providers(name: str, providers: Any) -> Iterator[str]:
+    from distilgen.contract import ANSWERS  # noqa: PLC0415 - few projects have profiles
+
+    if not isinstance(providers, dict):
+        yield f"{name}: should be a table, not {providers!r}"
+        return
+    for provider, profile in providers.items():
+        said = f"{name}.{provider}"
+        if not isinstance(profile, dict):
+            yield f"{said}: should be a table, not {profile!r}"
+            continue
+        yield from _wrong(Provider, profile, f"{said}.")
+        answers = profile.get("answers")
+        if isinstance(answers, str) and answers not in ANSWERS:
+            yield f"{said}.answers: should be one of {', '.join(ANSWERS)}, not {answers!r}"
+
+
+def _wrong_prices(name: str, prices: Any) -> Iterator[str]:
+    if not isinstance(prices, dict):
+        yield f"{name}: should be a table, not {prices!r}"
+        return
+    for model, price in prices.items():
+        said = f'{name}."{model}"'
+        if not isinstance(price, dict):
+            yield f"{said}: should be a table, not {price!r}"
+            continue
+        yield from _wrong(Price, price, f"{said}.")
+        for key in ("input", "output"):
+            if key not in price:
+                yield f"{said}.{key}: is missing: USD per million tokens"
 
 
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -77,20 +77,60 @@ class TrainingError(DistilgenError):
 
 
 class DispatchError(DistilgenError):
-    """The student gave no usable answer. Raised to the caller of a dispatched function."""
+    """The student gave no usable answer. Raised to the caller of a dispatched function.
+
+    request_id: the server's name for the question, where it gave one.
+    """
+
+    def __init__(self, message: str, *, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.request_id = request_id
 
 
 class MissingCredentialsError(DispatchError):
-    """No API key and no client: nobody to ask."""
+    """No API key and no client, or the server refuses the key: nobody to ask."""
 
 
 class ModelUnavailableError(DispatchError):
-    """The server does not know the model, or refuses to serve it to us."""
+    """The server does not know the model, or does not serve it any more."""
+
+
+class DispatchTimeoutError(DispatchError):
+    """No answer within the call's time limit."""
+
+
+class UnreachableError(DispatchError):
+    """No connection to the server."""
 
 
 class InvalidAnswerError(DispatchError):
-    """The student answered, but not with a value of the return type. `answer` is its raw text."""
+    """The student answered, but not with a value of the return type.
 
-    def __init__(self, message: str, *, answer: str | None = None) -> None:
-        super().__init__(message)
+    kind: truncated, refused, filtered, no-tool-call, several-tool-calls, wrong-tool, invalid-json,
+    invalid, or no-completion. answer: the raw text. error: Pydantic's ValidationError, where it was
+    that which refused the answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        answer: str | None = None,
+        error: ValueError | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, request_id=request_id)
+        self.kind = kind
         self.answer = answer
+        self.error = error
+
+
+class LowConfidenceError(DispatchError):
+    """The student answered, and was not sure enough: the teacher has to. confidence: 0 to 1."""
+
+    def __init__(
+        self, message: str, *, confidence: float | None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message, request_id=request_id)
+        self.confidence = confidence

@@ -97,22 +97,31 @@ def sales_follow_up() -> None:
     shell.run("distilgen dataset build --no-holdout")
     rows = ".distilgen/datasets/shop.mail.complex_chain/train.jsonl"
     shell.show(rows, 1)
-    title("dispatch: a thin stub; a stand-in on loopback plays the fine-tuned model")
+    title("shadow: the student is asked beside the teacher; a stand-in on loopback plays it")
     command = [sys.executable, str(HERE / "openai_server.py"), "--model", MODEL, rows]
     server = subprocess.Popen(command, cwd=shell.folder, stdout=subprocess.PIPE, encoding="utf-8")
     try:
         said = server.stdout.readline().strip() if server.stdout else ""
         print(f"\n$ python openai_server.py --model {MODEL} train.jsonl &\n{said}")
         url = said.rpartition(" ")[2]
-        shell.run(f"distilgen dispatch --model {MODEL} --base-url {url} src/")
+        given = f"--model {MODEL} --base-url {url}"
+        shell.run(f"distilgen dispatch --mode shadow {given} src/")
+        answers = [shell.run("python -m shop", OPENAI_API_KEY="none-needed")]
+        shell.run("distilgen rollout status")
+        title("fallback: the student answers, and where it fails, the teacher")
+        function = "shop.mail:complex_chain"
+        shell.run(f"distilgen rollout set {function} --mode fallback")
+        answers.append(shell.run("python -m shop", keep=3, OPENAI_API_KEY="none-needed"))
+        title("dispatch: a thin stub, and no teacher any more")
+        shell.run(f"distilgen rollout set {function} --mode dispatch")
         shell.show("src/shop/mail.py", 7, last=True)
-        student = shell.run("python -m shop", OPENAI_API_KEY="none-needed")
+        answers.append(shell.run("python -m shop", keep=3, OPENAI_API_KEY="none-needed"))
     finally:
         server.terminate()
         server.wait()
         if server.stdout:
             server.stdout.close()
-    if student != teacher:
+    if any(answer != teacher for answer in answers):
         raise SystemExit("demo: the answers differ from the teacher's")
     print("(the same answers, from the model's side of the wire)")
     title("restore: the teacher comes back")

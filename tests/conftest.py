@@ -15,7 +15,7 @@ import pytest
 
 from distilgen.contract import Contract
 from distilgen.project import Project
-from distilgen.runtime import control, settings, sinks, student
+from distilgen.runtime import beside, clients, control, settings, sinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,15 +33,13 @@ def fresh_runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if name.startswith(("OPENAI_", "DISTILGEN_")):
             monkeypatch.delenv(name)
     settings.forget()
-    control.settle()
+    control.recorders.clear()
     control.inside.set(None)
     yield
     sinks.forget()
     settings.forget()
-    for client in student._clients.values():
-        client.close()
-    student._clients.clear()
-    student._adapters.clear()
+    beside.drain(10)
+    clients.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from distilgen.cli import _COMMANDS, cli
-from distilgen.config import Config, DispatchConfig
+from distilgen.config import Config, DispatchConfig, Price, Provider
 from distilgen.rewrite.finding import KINDS
 from distilgen.runtime import configure
 from distilgen.runtime.settings import RECORDS, Settings
@@ -61,13 +61,15 @@ def test_every_command_has_a_line_in_the_overview() -> None:
 def test_configuration_is_documented() -> None:
     table = CONFIGURATION.partition("```toml")[2].partition("```")[0]
     keys = set(re.findall(r"^(\w+) = ", table, re.MULTILINE))
-    known = {item.name for kind in (Config, DispatchConfig) for item in fields(kind)}
-    assert keys == known - {"dispatch"}
+    kinds = (Config, DispatchConfig, Provider, Price)
+    known = {item.name for kind in kinds for item in fields(kind)}
+    assert keys == known - {"dispatch", "providers", "prices"}
     assert Config().records == RECORDS
 
 
 def test_every_setting_of_the_runtime_is_documented() -> None:
-    text = CONFIGURATION + (ROOT / "docs/recording.md").read_text("utf-8")
+    pages = ("docs/recording.md", "docs/rollout.md")
+    text = CONFIGURATION + "".join((ROOT / page).read_text("utf-8") for page in pages)
     for name in inspect.signature(configure).parameters:
         assert f"`{name}=" in text
     read = {f"DISTILGEN_{name.upper()}" for name in Settings.__dataclass_fields__}

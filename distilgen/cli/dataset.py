@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from distilgen import lock
 from distilgen.cli import options, record_lines, report
 from distilgen.cli.record_filter import say_malformed
 from distilgen.dataset import build as building
@@ -64,6 +65,7 @@ def build(
             output,
             format_name=format_name,
             holdout=holdout,
+            students=lock.read(project.root).models,
         )
         if outcome.malformed:
             say_malformed(current, len(outcome.malformed), outcome.malformed[0])

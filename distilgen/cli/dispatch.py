@@ -1,4 +1,4 @@
-"""`distilgen dispatch`: the student answers in the place of the teachers."""
+"""`distilgen dispatch`: the student answers in the place of the teachers, or beside them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen import lock
-from distilgen.cli import options, report
+from distilgen.cli import options, report, serving
 from distilgen.cli.selection import Selection
 from distilgen.errors import UsageError
 from distilgen.rewrite import steps
+from distilgen.rewrite.routes import BESIDE, Route
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,20 +21,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--model", metavar="NAME", help="Who answers, for example ft:gpt-4.1-mini:acme::abc.")
-@options.base_url
-@click.option(
-    "--accept-contract", is_flag=True, help="Take a model that was trained for another contract."
-)
+@serving.options("dispatch", *BESIDE)
+@click.option("--record", is_flag=True, help="Record the model's answers, as a teacher's.")
 @click.option(
     "--prune", is_flag=True, help="Remove imports, too, that nothing but the removed bodies uses."
 )
 @options.rewriting
 @options.python
 def command(
-    model: str | None,
-    base_url: str | None,
-    accept_contract: bool,
+    said: serving.Said,
     prune: bool,
     paths: tuple[Path, ...],
     only: tuple[str, ...],
@@ -41,40 +37,42 @@ def command(
     python: str | None,
     folder: Path,
 ) -> int:
-    """Replace the bodies of the functions at or below PATHS by calls of a model. Signature,
-    docstring, other decorators and comments stay; the bodies are kept under .distilgen/originals.
-    `distilgen restore` puts them back.
+    """Have a model answer the calls of the functions at or below PATHS.
+
+    By default their bodies make place for a call of it: signature, docstring, other decorators and
+    comments stay; the bodies are kept under .distilgen/originals. With --mode shadow, canary or
+    fallback the bodies stay, and a decorator shares the calls.
+
+    `distilgen restore` gives the functions back, `distilgen rollout set` changes one thing at a
+    time.
     """
     with options.session(folder, python) as current, report.run(current, mode) as work:
-        defaults = current.project.config.dispatch
-        chosen = model or defaults.model
-        if not chosen:
+        route = Route(said.mode or "dispatch", bool(said.record))
+        serving.refuse_contradictions(said, route.mode)
+        if prune and not route.is_stub:
+            raise UsageError(f"--prune: in {route.mode} mode, no body is removed")
+        config = current.project.config
+        if not (said.settings.get("model") or config.dispatch.model):
             raise UsageError("dispatch: which model? Name it with --model")
-        known = None if accept_contract else lock.read(current.project.root).models.get(chosen)
+        models = lock.read(current.project.root).models
         selection = Selection(current, paths, only, mode)
-        other = f"{chosen} was trained for another contract, --accept-contract takes it"
         elsewhere = current.project.elsewhere if prune else None
+        foreign = set()
 
         def plan(module: Module, wanted: Wanted) -> Planned:
-            fitting = []
+            wishes = []
             for function, contract in wanted:
-                if known is None or known.contract == contract.fingerprint:
-                    fitting.append((function, contract))
+                bound = serving.served(contract, said, config, models)
+                misfit = serving.misfit(bound, said, models)
+                if misfit:
+                    foreign.add(misfit)
+                    selection.skip(function, misfit)
                 else:
-                    selection.skip(function, other)
-            return steps.dispatch(
-                module,
-                fitting,
-                current.tell,
-                model=chosen,
-                base_url=base_url or defaults.base_url,
-                elsewhere=elsewhere,
-            )
+                    wishes.append(steps.Wish(function, bound, route))
+            return steps.route(module, wishes, current.tell, elsewhere=elsewhere)
 
         planned = selection.plans(plan)
-        foreign = any(item.reason == other for item in selection.skipped)
         if foreign and not any(item.functions for item in planned):
             current.failed = True
-        return report.finish(
-            current, planned, work, mode, verb="dispatched", skipped=selection.skipped
-        )
+        verb = "dispatched" if route.is_stub else f"set to {route.mode}"
+        return report.finish(current, planned, work, mode, verb=verb, skipped=selection.skipped)

@@ -9,7 +9,7 @@ import click
 
 from distilgen import lock
 from distilgen.agreement import wilson
-from distilgen.cli import options, report
+from distilgen.cli import options, report, serving
 from distilgen.dataset.build import SPLITS
 from distilgen.errors import UsageError
 from distilgen.evaluation import student
@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("function", metavar="FUNCTION")
 @click.option("--model", required=True, metavar="NAME", help="The student.")
+@serving.provider
 @options.base_url
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
 @click.option("--concurrency", type=click.IntRange(1), default=8, show_default=True)
 @options.project
 def command(
-    function: str, model: str, base_url: str | None, split: str, concurrency: int, folder: Path
+    function: str,
+    model: str,
+    provider: str | None,
+    base_url: str | None,
+    split: str,
+    concurrency: int,
+    folder: Path,
 ) -> int:
     """Ask a student the held-out calls of FUNCTION's dataset, and count the answers that are equal
     to the teacher's: whole and by field, with a 95 % confidence interval.
@@ -43,7 +50,7 @@ def command(
             raise UsageError(
                 f"{dataset.folder}: no {split} rows; build with a larger share, or name a --split"
             )
-        client = options.openai_client(base_url or config.dispatch.base_url)
+        client = options.openai_client(*serving.server_of(config, provider, base_url))
         problems: list[str] = []
         found = student.measure(
             contract, path, student.openai_student(client, model), problems.append,

@@ -21,8 +21,7 @@ class Finding(NamedTuple):
 
     path: from the project's folder, with slashes. function: `module:qualname`. reason: why it is
     left alone; empty for a candidate. near: it returns a Pydantic type, or may. contract: the
-    fingerprint of the frozen one. mark: plain, recorded or dispatched. model: who answers, if it is
-    dispatched.
+    fingerprint of the frozen one. mark: plain, or a state of `lock.State`. model: who is asked.
     """
 
     path: str

@@ -18,7 +18,8 @@ from distilgen.rewrite import (
     module as modules,
     originals,
 )
-from distilgen.rewrite.finding import Finding, checkout, command
+from distilgen.rewrite.finding import Finding, checkout, command, routed
+from distilgen.rewrite.routes import BESIDE
 from distilgen.source import files
 from distilgen.source.modules import find
 from distilgen.source.walk import module_of
@@ -113,7 +114,7 @@ class Inspection:
         self._seen[source.path] = _functions(loaded.contracts)
         sidecars = (mark.imported.sidecar for mark in loaded.found.strays)
         self._foreign |= {module_of(sidecar) for sidecar in sidecars if sidecar}
-        yield from drift.findings(loaded, functions, self.code, trained, new=self.new)
+        yield from drift.findings(loaded, functions, self.code, trained, locked or {}, new=self.new)
         if locked is not None:
             yield from drift.of_lock(loaded, locked)
 
@@ -137,14 +138,18 @@ class Inspection:
         named = {name for names in self._seen.values() for name in names or ()}
         for name in sorted(set(known.functions) - named):
             module, _, qualname = name.partition(":")
-            state = known.functions[name].state
+            entry = known.functions[name]
             path = find(module, self.project.roots)
             if path is None or (path in self._seen and self._seen[path] is None):
                 continue  # it is gone, or it has been told why
             line = dict(self._lines(path)).get(qualname)
             if line:
-                message = f"lost all that distilgen wrote; {lock.FILE} says that it is {state}"
+                message = (
+                    f"lost all that distilgen wrote; {lock.FILE} says that it is {entry.state}"
+                )
                 mend = command("instrument", root, path, qualname)
+                if entry.state in BESIDE and entry.model:
+                    mend = routed(name, "--mode", entry.state, "--model", entry.model)
                 yield Finding("decorator-lost", path, line, qualname, message, mend)
 
     def _lines(self, path: Path) -> Iterator[tuple[str, int]]:

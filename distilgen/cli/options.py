@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,20 +136,30 @@ def rewriting(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def command(*, paths: tuple[Path, ...], everything: bool, **options: Any) -> int:
-        mode = Mode(*(options.pop(name) for name in Mode._fields))
         if bool(paths) is everything:
             raise UsageError(
                 "which files? Name files or folders, or the whole project by --all"
                 if everything is False
                 else "--all is the whole project: name no PATHS with it"
             )
+        return function(paths=paths, **options)
+
+    for decorate in reversed((optional_paths, _everything, only, writing)):
+        command = decorate(command)
+    return command
+
+
+def writing(function: Callable[..., int]) -> Callable[..., int]:
+    """The options of the commands that may write, or show what they would: `mode`, `folder`."""
+
+    @functools.wraps(function)
+    def command(**options: Any) -> int:
+        mode = Mode(*(options.pop(name) for name in Mode._fields))
         if mode.quiet and mode.verbose:
             raise UsageError("--quiet or --verbose, not both")
-        return function(paths=paths, mode=mode, **options)
+        return function(mode=mode, **options)
 
-    for decorate in reversed(
-        (optional_paths, _everything, only, diff, check, dry_run, quiet, verbose, project)
-    ):
+    for decorate in reversed((diff, check, dry_run, quiet, verbose, project)):
         command = decorate(command)
     return command
 
@@ -176,16 +187,17 @@ def records_named() -> bool:
     return context.get_parameter_source("records") is click.core.ParameterSource.COMMANDLINE
 
 
-def openai_client(url: str | None) -> Any:
-    """The client of a server. Raises MissingCredentialsError."""
+def openai_client(url: str | None, key: str) -> Any:
+    """The client of a server. key: the environment variable that has its key. Raises
+    MissingCredentialsError.
+    """
     import openai  # noqa: PLC0415 - half a second, and few commands need it
 
-    try:
-        return openai.OpenAI(base_url=url)
-    except openai.OpenAIError:
+    if not os.environ.get(key):
         raise MissingCredentialsError(
-            "no API key: set OPENAI_API_KEY (to any text, where the server wants none)"
-        ) from None
+            f"no API key: set {key} (to any text, where the server wants none)"
+        )
+    return openai.OpenAI(base_url=url, api_key=os.environ[key])
 
 
 def dataset_of(current: Session, function: str) -> tuple[Contract, Dataset]:

@@ -13,7 +13,7 @@ from distilgen.cli import options, report
 from distilgen.cli.record_lines import printable
 from distilgen.errors import UsageError
 from distilgen.project import matches, refuse_absent
-from distilgen.records.record import Malformed, Record
+from distilgen.records.record import MODES, Malformed, Record
 from distilgen.records.selection import Selection, moment
 from distilgen.records.urls import without_password
 
@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from distilgen.records.store import Store
 
 _when = "a date or time (UTC, or with its zone), or how long ago: 7d, 3h, 30m."
-_functions = click.argument("functions", nargs=-1, metavar="[FUNCTION]...")
+functions_argument = click.argument("functions", nargs=-1, metavar="[FUNCTION]...")
 _contract = click.option(
     "--contract", metavar="DIGITS", default="", help="Of the contract whose fingerprint begins so."
 )
-_since = click.option("--since", metavar="WHEN", help=f"Not before: {_when}")
-_until = click.option("--until", metavar="WHEN", help="Before that; a date means all of its day.")
+since_option = click.option("--since", metavar="WHEN", help=f"Not before: {_when}")
+until_option = click.option(
+    "--until", metavar="WHEN", help="Before that; a date means all of its day."
+)
 _source = click.option(
     "--source", metavar="NAME", help="Who answered: teacher, or the name of a model."
+)
+_mode = click.option(
+    "--mode", type=click.Choice(MODES), help="Shared so between teacher and student."
 )
 _errors = click.option("--errors", is_flag=True, help="Calls that raised.")
 _no_errors = click.option("--no-errors", is_flag=True, help="Calls that returned.")
@@ -52,6 +57,19 @@ class Filter:
 EVERYTHING = Filter((), Selection())
 
 
+def chosen(functions: Sequence[str], since: str | None, until: str | None, **rest: Any) -> Filter:
+    """What the user asks for in these words. rest: of the selection. Raises UsageError."""
+    now = dt.datetime.now(dt.UTC)
+    asked = Selection(
+        since=moment(since, now) if since else None,
+        until=moment(until, now, end=True) if until else None,
+        **rest,
+    )
+    if functions:
+        asked = replace(asked, named=functools.partial(matches, patterns=functions))
+    return Filter(functions, asked)
+
+
 def filtered(function: Callable[..., int]) -> Callable[..., int]:
     """The arguments and options that say which records: `wanted`, a Filter; and `records`, where
     they are, and `folder`, the project's.
@@ -65,25 +83,28 @@ def filtered(function: Callable[..., int]) -> Callable[..., int]:
         since: str | None,
         until: str | None,
         source: str | None,
+        mode: str | None,
         errors: bool,
         no_errors: bool,
         **rest: Any,
     ) -> int:
         if errors and no_errors:
             raise UsageError("--errors or --no-errors, not both")
-        now = dt.datetime.now(dt.UTC)
-        chosen = Selection(
+        wanted = chosen(
+            functions,
+            since,
+            until,
             contract=contract.lower(),
-            since=moment(since, now) if since else None,
-            until=moment(until, now, end=True) if until else None,
             source=source,
+            mode=mode,
             failed=errors if errors or no_errors else None,
         )
-        if functions:
-            chosen = replace(chosen, named=functools.partial(matches, patterns=functions))
-        return function(wanted=Filter(functions, chosen), **rest)
+        return function(wanted=wanted, **rest)
 
-    told = (_functions, _contract, _since, _until, _source, _errors, _no_errors)
+    told = (
+        functions_argument, _contract, since_option, until_option, _source, _mode, _errors,
+        _no_errors,
+    )  # fmt: skip
     for decorate in reversed((*told, options.records, options.project)):
         command = decorate(command)
     return command

@@ -6,16 +6,18 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from distilgen.cli import report
 from distilgen.contract import canonical_json
-from distilgen.records.record import Record, began_at, line_of
+from distilgen.records.record import TEACHER, Record, began_at, line_of
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 FEW = 5
 """As many ids as a message names."""
 
+_TOKENS = {"input_tokens": "tokens in", "output_tokens": "out"}
 _ID = 18  # digits of time and count: as a rule no other record begins so
 _TIME = 11
 _FUNCTION = 20
@@ -73,7 +75,17 @@ def short(record: Record, names: Names, today: dt.date) -> str:
     arguments, outcome = printable(canonical_json(record.arguments)), _outcome(record)
     left = max(room - len(" → ") - len(outcome), room // 2 - len(" → "))
     arguments = cut(arguments, left)
-    return head + cut(f"{arguments} → {outcome}", room)
+    return head + cut(f"{arguments} {_arrow(record)} {outcome}", room)
+
+
+def _arrow(record: Record) -> str:
+    """What leads to an answer: the teacher `→`, a student `⇒`; or it was compared with the
+    teacher's, and is equal `=` or not `≠`.
+    """
+    agrees = (record.rollout or {}).get("agrees")
+    if agrees is None:
+        return "→" if record.source in ("", TEACHER) else "⇒"
+    return "=" if agrees else "≠"
 
 
 def page(record: Record) -> str:
@@ -88,6 +100,8 @@ def page(record: Record) -> str:
         "made in": record.parent,
         "trace": record.trace_id,
         "span": record.span_id,
+        "mode": record.mode,
+        **_rollout(record.rollout or {}),
         "usable": None if record.usable else "no: a value has no JSON form, or is not there",
     }
     lines = [f"{name:<9} {printable(text)}" for name, text in facts.items() if text]
@@ -96,6 +110,26 @@ def page(record: Record) -> str:
         text = json.dumps(value, indent=2, ensure_ascii=False)
         lines += ["", name, *map(printable, text.split("\n"))]
     return "\n".join(lines)
+
+
+def _rollout(rollout: dict[str, Any]) -> dict[str, str]:
+    """What a record says of a student, by what a page calls it."""
+    error = rollout.get("error")
+    answers = {True: ", equal", False: ", not equal"}.get(rollout.get("agrees", ""), "")
+    tokens = [f"{rollout[key]:,} {said}" for key, said in _TOKENS.items() if key in rollout]
+    asked = (
+        duration(rollout["ms"]) if "ms" in rollout else "",
+        report.counted(rollout["asks"], "question") if "asks" in rollout else "",
+        *tokens,
+        f"confidence {rollout['confidence']:.3g}" if "confidence" in rollout else "",
+        "cached" if rollout.get("cached") else "",
+    )
+    return {
+        "student": ", ".join(filter(None, (rollout.get("model", ""), *asked))),
+        "failed": said_of(error) if error else "",
+        "pair of": f"{rollout['of']}{answers}" if "of" in rollout else "",
+        "guard": rollout.get("guard", ""),
+    }
 
 
 def duration(elapsed_ms: float) -> str:
@@ -131,4 +165,9 @@ def cut(text: str, room: int) -> str:
 def _outcome(record: Record) -> str:
     if record.error is None:
         return printable(canonical_json(record.result))
-    return printable(f"{record.error.get('type', 'error')}: {record.error.get('message', '')}")
+    return printable(said_of(record.error))
+
+
+def said_of(error: Mapping[str, Any]) -> str:
+    """The type and message of what was raised."""
+    return f"{error.get('type', 'error')}: {error.get('message', '')}"

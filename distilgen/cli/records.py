@@ -101,6 +101,8 @@ def _only(current: options.Session, reading: Reading, id_: str) -> Record:
 
 def _row(current: options.Session, record: Record) -> dict[str, Any]:
     """The training row of a record. Raises UsageError."""
+    if record.by_student:
+        raise UsageError(f"{record.id}: a student answered it: it teaches nobody")
     if record.error is not None or not record.usable:
         reason = "has no result" if record.error is not None else "lacks a value"
         raise UsageError(f"{record.id}: {reason}: no row can be made of it")
@@ -136,9 +138,9 @@ def _keys(
 def stats(
     wanted: Filter, keys: tuple[str, ...], as_json: bool, records: str | None, folder: Path
 ) -> int:
-    """Count records by function, contract, day, source or error: calls, calls that raised, share
-    that cannot be trained on for a value that is not there, median and 95th percentile of their
-    durations, days. From 100,000 calls of a group on, percentiles are right within 1 %.
+    """Count records by function, contract, day, source, mode or error: calls, calls that raised,
+    share that cannot be trained on for a value that is not there, median and 95th percentile of
+    their durations, days. From 100,000 calls of a group on, percentiles are right within 1 %.
     """
     with options.session(folder) as current:
         store = options.records_store(current, records)

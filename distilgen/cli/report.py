@@ -13,7 +13,7 @@ import click
 from distilgen.errors import CLEAN, FINDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from distilgen.cli.options import Mode, Session
     from distilgen.cli.selection import Skipped
@@ -111,8 +111,12 @@ def finish(
     *,
     verb: str,
     skipped: Sequence[Skipped] = (),
+    lines: Mapping[str, str] | None = None,
 ) -> int:
-    """Show or make the changes, and say what came of it. Returns the exit code."""
+    """Show or make the changes, and say what came of it. Returns the exit code.
+
+    lines: what to say of functions, by their names.
+    """
     from distilgen.rewrite.run import would as shown  # noqa: PLC0415 - as above
 
     functions = changed_files = pruned = 0
@@ -129,7 +133,8 @@ def finish(
             # Where no function changes, a generated file does: an older version laid it out.
             files = [f"file {current.project.relative(change.path)}" for change in plan.changes]
             for name in plan.functions or files:
-                click.echo(f"{would}{verb}: {name}")
+                line = (lines or {}).get(name)
+                click.echo(line if line and work else f"{would}{verb}: {line or name}")
     if done.lock:
         if mode.diff:
             show_diff(current, done.lock)

@@ -103,5 +103,6 @@ def _states(current: options.Session, path: Path) -> dict[int, tuple[str, str, s
         line = mark.function.lineno
         contract = loaded.contract_of(line)
         fingerprint, model = (contract.fingerprint, contract.model) if contract else ("", None)
-        states[line] = (mark.state, fingerprint, model or "")
+        asked = "" if mark.state == "recorded" else model or ""
+        states[line] = (mark.state, fingerprint, asked)
     return states

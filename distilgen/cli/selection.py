@@ -36,13 +36,15 @@ class Skipped(NamedTuple):
 class Selection:
     """Candidates at or below some paths (none for the project), all or those named by `only`.
 
-    skipped: functions that return a Pydantic type and are left alone.
+    keeps: contracts that are frozen are taken as they are, and not frozen anew. skipped: functions
+    that return a Pydantic type and are left alone.
     """
 
     current: Session
     paths: Sequence[Path]
     only: Sequence[str]
     mode: Mode
+    keeps: bool = False
     skipped: list[Skipped] = field(default_factory=list)
 
     def plans(self, plan: Callable[[Module, Wanted], Planned]) -> list[Planned]:
@@ -59,13 +61,14 @@ class Selection:
                 pattern for pattern in self.only for item in chosen if matches(item.name, [pattern])
             }
             for item in chosen:
-                if self.only and item.reason:
-                    self._refuse(item, item.reason)
+                if item.reason and {item.name, item.function.qualname}.intersection(self.only):
+                    self.refuse(item, item.reason)
                 elif item.reason and item.near:
                     self.skip(item, item.reason)
             with self.current.telling(surveys.source.path):
                 loaded = modules.load(project.root, surveys.source, project.archive)
-                frozen = list(self._frozen([item for item in chosen if item.is_candidate]))
+                candidates = [item for item in chosen if item.is_candidate]
+                frozen = list(self._frozen(loaded, candidates))
                 if frozen:
                     planned.append(plan(loaded, frozen))
         refuse_absent(self.only, named, known)
@@ -78,16 +81,20 @@ class Selection:
         where = f"{self.current.project.relative(item.facts.path)}:{item.function.line}"
         self.skipped.append(Skipped(where, item.name, reason))
 
-    def _frozen(self, candidates: list[Surveyed]) -> Iterator[tuple[Surveyed, Contract]]:
+    def _frozen(
+        self, loaded: Module, candidates: list[Surveyed]
+    ) -> Iterator[tuple[Surveyed, Contract]]:
         for item in candidates:
+            kept = loaded.frozen(item) if self.keeps else None
             try:
-                yield item, self.current.project.freeze(item)
+                yield item, kept or self.current.project.freeze(item)
             except NoSchemaError as error:
                 self.skip(item, str(error))
             except SchemaError as error:
-                self._refuse(item, str(error))  # what is frozen of it stays
+                self.refuse(item, str(error))  # what is frozen of it stays
 
-    def _refuse(self, item: Surveyed, message: str) -> None:
+    def refuse(self, item: Surveyed, message: str) -> None:
+        """A function that was wanted is left alone: the command fails."""
         function = item.function
         self.current.tell(
             SourceError(item.facts.path, message, line=function.line, function=function.qualname)

@@ -11,7 +11,7 @@ from distilgen.cli.record_lines import pretty
 from distilgen.contract import canonical_json
 from distilgen.errors import UsageError
 from distilgen.records.record import Record
-from distilgen.rewrite import module as modules
+from distilgen.rewrite import contracts_file, module as modules
 from distilgen.rows import FORMATS
 from distilgen.strict import strict_form
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from distilgen.contract import Contract
     from distilgen.records.store import Store
+    from distilgen.rewrite.marks import Mark
     from distilgen.source.functions import Surveyed
 
 
@@ -46,7 +47,7 @@ def command(
         mark = loaded.found.at(surveyed.function.line)
         frozen = loaded.contract_of(surveyed.function.line)
         where = f"{current.project.relative(source.path)}:{surveyed.function.line}"
-        click.echo(f"{contract.function}  {where}  {mark.state if mark else 'plain'}")
+        click.echo(f"{contract.function}  {where}  {_state(mark, frozen)}")
         click.echo(f"contract {contract.fingerprint}{_drift(contract, frozen)}")
         if strict:
             _show_strict(contract)
@@ -69,6 +70,16 @@ def _show_strict(contract: Contract) -> None:
     lines = [f"{d.pointer}  {d.keyword}: {canonical_json(d.value)}" for d in found.dropped]
     if lines:
         _section("dropped; Pydantic still checks the answer", "\n".join(lines))
+
+
+def _state(mark: Mark | None, frozen: Contract | None) -> str:
+    """What is made of a function, and the settings of its contract."""
+    if mark is None:
+        return "plain"
+    records = " and recorded" if mark.stub and mark.verb == "record" else ""
+    said = contracts_file.options(frozen) if frozen else {}
+    settings = ", ".join(f"{name.replace('_', '-')} {value}" for name, value in said.items())
+    return f"{mark.state}{records}{'; ' if settings else ''}{settings}"
 
 
 def _drift(contract: Contract, frozen: Contract | None) -> str:

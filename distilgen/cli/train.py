@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen import lock
-from distilgen.cli import options, report
+from distilgen.cli import options, report, serving
 from distilgen.errors import TrainingError
 from distilgen.rewrite import journal
 from distilgen.training.openai import OpenAIProvider
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("function", metavar="FUNCTION")
 @click.option("--base-model", required=True, metavar="NAME", help="The model to tune.")
+@serving.provider
 @options.base_url
 @click.option("--suffix", metavar="TEXT", help="Part of the tuned model's name.")
 @click.option("--seed", type=int, help="Makes a job repeatable where the host can.")
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 def command(
     function: str,
     base_model: str,
+    provider: str | None,
     base_url: str | None,
     suffix: str | None,
     seed: int | None,
@@ -46,21 +48,26 @@ def command(
         root, config = current.project.root, current.project.config
         contract, dataset = options.dataset_of(current, function)
         journal.ignore_state(root / journal.STATE)
-        provider = OpenAIProvider(
-            options.openai_client(base_url or config.dispatch.base_url),
+        host = OpenAIProvider(
+            options.openai_client(*serving.server_of(config, provider, base_url)),
             base_model,
             root / journal.STATE / "runs",
             suffix=suffix,
             seed=seed,
             pause=poll,
         )
-        job = provider.create(dataset)
+        job = host.create(dataset)
         click.echo(f"{contract.function}: job {job.id} is {job.state}")
         if no_follow:
             return current.code()
-        job = _followed(provider, job)
+        job = _followed(host, job)
         model = lock.Model(
-            contract.function, contract.fingerprint, provider.name, dataset.digest, job.id
+            contract.function,
+            contract.fingerprint,
+            host.name,
+            dataset.digest,
+            job.id,
+            answers=contract.answers,
         )
         with report.writing(current) as work:
             work.keep_model(job.model or "", model)

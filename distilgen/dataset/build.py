@@ -23,7 +23,7 @@ from distilgen.rewrite.replace import replace_file
 from distilgen.rows import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
     from distilgen.contract import Contract
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
-OLDER, FAILED, HALF, MISFIT, TWICE = (
+OLDER, STUDENTS, FAILED, HALF, MISFIT, TWICE = (
     "of an older contract",
+    "answered by the student",
     "of a call without a result",
     "with half of a character, which nothing can send",
     "whose result does not fit the contract",
@@ -100,10 +101,12 @@ def build(
     *,
     format_name: str,
     holdout: Holdout,
+    students: Container[str] = (),
 ) -> Outcome:
     """Build a dataset for each contract that has records, in a folder named after its function.
 
-    contracts: those frozen in the project now. A folder's files are replaced one by one, each at
+    contracts: those frozen in the project now. students: models that were trained in the project:
+    what they answered teaches nobody. A folder's files are replaced one by one, each at
     once, the manifest last. Raises RecordError when there is no record at all.
     """
     by_function = {contract.function: contract for contract in contracts}
@@ -119,7 +122,10 @@ def build(
             rows = gathered.setdefault(
                 item.function, _Rows(Built(contract, output / folder_name(contract)))
             )
-            _take(rows, item, format_name, holdout)
+            if item.source in students:
+                rows.built.left_out[STUDENTS] += 1
+            else:
+                _take(rows, item, format_name, holdout)
     if not gathered and not outcome.malformed and not outcome.unknown:
         raise RecordError(f"{store.place}: no records; run the instrumented program first")
     for _, rows in sorted(gathered.items()):
@@ -150,6 +156,9 @@ def _take(rows: _Rows, record: Record, format_name: str, holdout: Holdout) -> No
         except UnicodeEncodeError:  # half of a character: nothing that can be sent
             built.left_out[HALF] += 1
             return
+        except ValueError:  # the strict form has no place for it
+            built.left_out[MISFIT] += 1
+            return
         known = rows.answers.setdefault(call, set())
         if answer in known:
             built.left_out[TWICE] += 1
@@ -166,6 +175,8 @@ def _unfit(built: Built, record: Record) -> str:
     contract = built.contract
     if record.contract != contract.fingerprint:
         return OLDER
+    if record.by_student:
+        return STUDENTS
     if record.error is not None:
         return FAILED
     if not record.usable:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilgen.agreement import Agreement
 from distilgen.errors import RecordError
+from distilgen.runtime.answers import WrongAnswerError, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,15 +28,16 @@ class Row:
     answer: Any
 
 
-def rows(path: Path) -> Iterator[Row]:
+def rows(contract: Contract, path: Path) -> Iterator[Row]:
     """The calls in a dataset file of the format openai-tools. Raises RecordError by line."""
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
-                messages = json.loads(line)["messages"]
-                text = messages[-1]["tool_calls"][0]["function"]["arguments"]
-                yield Row(messages[:-1], json.loads(text))
-            except (ValueError, LookupError, TypeError) as error:
+                *messages, last = json.loads(line)["messages"]
+                calls = last.get("tool_calls")
+                text = calls[0]["function"]["arguments"] if calls else last["content"]
+                yield Row(messages, json.loads(contract.plain(text)))
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
                 message = f"{path}:{number}: is no row of the format {FORMAT}"
                 raise RecordError(message) from error
 
@@ -63,7 +65,7 @@ def measure(
             return row, None, error
 
     with ThreadPoolExecutor(concurrency) as pool:
-        for row, given, error in pool.map(answer, rows(path)):
+        for row, given, error in pool.map(answer, rows(contract, path)):
             if error is None or isinstance(error, ValueError):
                 agreement.add(row.answer, given, failed=error is not None)
             else:
@@ -77,11 +79,12 @@ def openai_student(client: Any, model: str) -> Callable[[Contract, Row], Any]:
     """Asks a model with the request that a dispatched function would send."""
 
     def ask(contract: Contract, row: Row) -> Any:
-        request = {**contract.request({}), "messages": row.messages}
-        completion = client.chat.completions.create(model=model, **request)
-        message = completion.choices[0].message
-        if not message.tool_calls:
-            raise ValueError(f"{model} made no tool call: {message.refusal or message.content}")
-        return json.loads(message.tool_calls[0].function.arguments)
+        completion = client.chat.completions.create(
+            model=model, messages=row.messages, **contract.form()
+        )
+        try:
+            return json.loads(contract.plain(text_of(contract, completion)))
+        except WrongAnswerError as wrong:
+            raise ValueError(f"{model} {wrong.what}") from wrong
 
     return ask

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "id", "function", "contract", "at", "elapsed_ms", "source", "parent", "trace_id", "span_id",
-    "arguments", "result", "error",
+    "rollout", "arguments", "result", "error",
 )  # fmt: skip
-"""The columns of CSV and Parquet. The last three are JSON texts."""
+"""The columns of CSV and Parquet."""
 
-_JSON = COLUMNS[-3:]
+JSON_COLUMNS = COLUMNS[-4:]
+"""Those that are JSON texts."""
+
+_FLATTENED = COLUMNS[-3:]
 _GROUP_ROWS, _GROUP_BYTES = 10_000, 32 * 1024 * 1024  # of a Parquet row group, at most
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -75,7 +78,7 @@ def flat_csv(read: Callable[[], Iterable[Record]], file: BinaryIO) -> int:
     """Write records with a column for each argument and each field of a result, and one for results
     that are no objects. Reads them twice: what there is decides on the columns.
     """
-    ahead = COLUMNS[: -len(_JSON)]
+    ahead = COLUMNS[: -len(_FLATTENED)]
     names: dict[str, None] = {}
     whole = 0
     for record in read():
@@ -92,7 +95,7 @@ def flat_csv(read: Callable[[], Iterable[Record]], file: BinaryIO) -> int:
 
 
 def plain_csv(records: Iterable[Record], file: BinaryIO) -> int:
-    """Write records with arguments, result and error as JSON texts. Returns how many."""
+    """Write records with all that is no text or number as JSON texts. Returns how many."""
     return _csv(({n: _said(record, n) for n in COLUMNS} for record in records), COLUMNS, file)
 
 
@@ -114,7 +117,7 @@ def _csv(rows: Iterable[Mapping[str, Any]], columns: Iterable[str], file: Binary
 def _said(record: Record, column: str) -> Any:
     """What a column says of a record; None for nothing."""
     value = getattr(record, column)
-    if column not in _JSON or (column == "error" and value is None):
+    if column not in JSON_COLUMNS or (value is None and column in ("rollout", "error")):
         return value
     return None if column == "result" and record.error is not None else _json(value)
 

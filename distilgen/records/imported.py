@@ -8,7 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from distilgen.errors import RecordError, UsageError
-from distilgen.records.export import COLUMNS
+from distilgen.records.export import COLUMNS, JSON_COLUMNS
 from distilgen.records.record import Malformed, Record, items_of, parse
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _of_cells(place: str, number: int, columns: list[str], cells: list[str]) -> 
         if cell == "":  # as nothing was said
             continue
         try:
-            is_json = name in ("arguments", "result", "error", "elapsed_ms")
+            is_json = name in (*JSON_COLUMNS, "elapsed_ms")
             values[name] = json.loads(cell) if is_json else cell
         except (ValueError, RecursionError):
             return Malformed(place, number, f"its {name} is no JSON")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from distilgen.contract import canonical_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 UNSERIALIZABLE = "$unserializable"
 """Key of the marker that stands for a value which has no JSON form; its value names the type."""
@@ -37,6 +37,11 @@ MARKERS = (UNSERIALIZABLE, TOO_LARGE, REDACTED)
 
 TEACHER = "teacher"
 """The `source` of a record that the function itself answered."""
+
+SHADOW, CANARY, FALLBACK, DISPATCH = "shadow", "canary", "fallback", "dispatch"
+
+MODES = (SHADOW, CANARY, FALLBACK, DISPATCH)
+"""How a call is shared between teacher and student; the `mode` of a record's rollout."""
 
 DELETED = b"#"
 """What a line begins with that is being deleted; see `files`. It is nothing to be read."""
@@ -75,6 +80,16 @@ class Record:
     rollout: dict[str, Any] | None = None
     usable: bool = True
     """All of its values are there: none is a marker in the place of one."""
+
+    @property
+    def mode(self) -> str:
+        """That of its rollout, one of `MODES`; empty where it has none."""
+        return "" if self.rollout is None else str(self.rollout["mode"])
+
+    @property
+    def by_student(self) -> bool:
+        """Did a student answer it that has a teacher beside it, so that it can teach nobody?"""
+        return self.source != TEACHER and self.mode not in ("", DISPATCH)
 
 
 @dataclass(frozen=True)
@@ -199,12 +214,59 @@ def _wrong_beside(values: dict[str, Any]) -> str:
     if values.get("at") and began_at(values["at"]) is None:
         return "its at is no time"
     elapsed, error = values.get("elapsed_ms", 0.0), values.get("error")
-    if isinstance(elapsed, bool) or not isinstance(elapsed, int | float):
+    if not _is_number(elapsed):
         return "its elapsed_ms is no number"
-    if not 0 <= elapsed <= sys.float_info.max:  # nor is NaN
+    if not _is_duration(elapsed):
         return "its elapsed_ms is no duration"
     if error is not None and not isinstance(error, dict):
         return "its error is no JSON object"
-    if not isinstance(values.get("rollout"), dict | None):
+    return _wrong_rollout(values.get("rollout"))
+
+
+def _wrong_rollout(rollout: Any) -> str:
+    """Why what a record says of a student is not what it should be."""
+    if rollout is None:
+        return ""
+    if not isinstance(rollout, dict):
         return "its rollout is no JSON object"
+    if "mode" not in rollout:
+        return "its rollout has no mode"
+    for key, (kind, is_such) in _ROLLOUT.items():
+        if key in rollout and not is_such(rollout[key]):
+            return f"the {key} of its rollout is no {kind}"
     return ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_switch(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_duration(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= sys.float_info.max  # nor is NaN
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_ROLLOUT: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("mode", "model", "of", "guard"), ("text", _is_text)),
+    "ms": ("duration", _is_duration),
+    **dict.fromkeys(("asks", "input_tokens", "output_tokens"), ("count", _is_count)),
+    "confidence": ("number", _is_number),
+    **dict.fromkeys(("cached", "agrees"), ("boolean", _is_switch)),
+    "error": ("JSON object", _is_object),
+}
+"""What the members of a rollout are, where they are there."""

@@ -1,4 +1,4 @@
-"""Which records are asked for: by function, contract, time, source and outcome."""
+"""Which records are asked for: by function, contract, time, source, mode and outcome."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Selection:
     """What a record must be; by default anything.
 
     named: of its function, `module:qualname`. contract: the first digits of its fingerprint.
-    since, until: it began then or later, and before. source: who answered. failed: it has an error
-    or, where False, none.
+    since, until: it began then or later, and before. source: who answered. mode: of its rollout.
+    failed: it has an error or, where False, none.
     """
 
     named: Callable[[str], bool] = _any_function
@@ -39,6 +39,7 @@ class Selection:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     source: str | None = None
+    mode: str | None = None
     failed: bool | None = None
 
     @property
@@ -52,6 +53,7 @@ class Selection:
             self.named(record.function)
             and record.contract.startswith(self.contract)
             and (self.source is None or record.source == self.source)
+            and (self.mode is None or record.mode == self.mode)
             and (self.failed is None or (record.error is not None) is self.failed)
             and (self.since is self.until is None or self._in_time(record.at))
         )

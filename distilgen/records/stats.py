@@ -1,4 +1,4 @@
-"""What is in a store, counted by function, contract, day, source or error.
+"""What is in a store, counted by function, contract, day, source, mode or error.
 
 What is kept for a group does not grow with its records beyond `EXACT` of them: then its times are
 counted in steps of 1 %, and its percentiles are right within that.
@@ -35,6 +35,7 @@ KEYS: dict[str, Callable[[Record], str]] = {
     "contract": lambda record: record.contract,
     "day": lambda record: record.at[:10],
     "source": lambda record: record.source,
+    "mode": lambda record: record.mode,
     "error": _error_type,
 }
 """What records can be counted by."""
@@ -56,6 +57,10 @@ class Times:
         if len(self._exact) > EXACT:
             self._steps.update(map(_step, self._exact))
             self._exact = None
+
+    def __bool__(self) -> bool:
+        """Has one been counted?"""
+        return bool(self._exact or self._steps)
 
     def percentile(self, share: float) -> float:
         """The time that this share of the calls, 0 to 1, did not exceed: the nearest rank."""

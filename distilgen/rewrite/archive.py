@@ -79,4 +79,4 @@ def _stubs_in(module: Path) -> frozenset[str] | None:
         found = marks.find(files.read(module)).functions if module.exists() else []
     except SourceError:
         return None
-    return frozenset(mark.contract for mark in found if not mark.decorator)
+    return frozenset(mark.contract for mark in found if mark.stub)

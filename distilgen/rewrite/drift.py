@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from distilgen import lock
 from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError, SourceError
-from distilgen.rewrite import marks, originals, teacher
-from distilgen.rewrite.finding import Finding, checkout, command, shown
+from distilgen.rewrite import contracts_file, marks, originals, teacher
+from distilgen.rewrite.finding import Finding, checkout, command, routed, shown
 from distilgen.rewrite.module import states_of
+from distilgen.rewrite.routes import BESIDE, OF_BESIDE, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,13 +44,14 @@ def findings(
     functions: Sequence[Surveyed],
     code: Code,
     trained: Mapping[str, str],
+    locked: Mapping[str, lock.Function],
     *,
     new: bool = False,
 ) -> Iterator[Finding]:
     """What is wrong with a module that distilgen has rewritten.
 
-    trained: for each known model, the fingerprint of the contract that it was trained for. new:
-    report candidates that are plain.
+    trained: for each known model, the fingerprint of the contract that it was trained for. locked:
+    what the lock says of functions, by `module:qualname`. new: report candidates that are plain.
     """
     by_line = {item.function.line: item for item in functions}
     unbound = {item.function.lineno for item in module.found.unbound}
@@ -61,15 +63,17 @@ def findings(
             yield _without_contract(module, mark)
             continue
         yield from _of_contract(module, mark, frozen, by_line.get(mark.function.lineno), code)
-        if mark.state == "dispatched":
-            yield from _of_stub(module, mark, frozen, trained)
+        if mark.state != "recorded":
+            yield from _of_student(module, mark, frozen, trained)
+        if mark.stub and mark.contract not in module.bodies:
+            yield _without_body(module, mark)
     yield from _of_imports(module)
     for name, contract in module.contracts.items():
         if name not in live:
             qualname = contract.function.rpartition(":")[2]
             lines = [item.function.line for item in functions if item.function.qualname == qualname]
             if unbound.isdisjoint(lines):
-                yield _without_mark(module, contract, lines[0] if lines else 0)
+                yield _without_mark(module, name, lines[0] if lines else 0, locked)
     if new:
         for item in functions:
             line, qualname = item.function.line, item.function.qualname
@@ -84,15 +88,16 @@ def of_lock(module: Module, locked: Mapping[str, lock.Function]) -> Iterator[Fin
     """Where the lock says something else of a module's functions than its sidecar. locked: by
     `module:qualname`.
     """
+    states = states_of(module.found, module.contracts)
     for mark in module.found.functions:
         contract = module.contracts.get(mark.contract)
-        for name, state in states_of([contract] if contract else []).items():
-            if locked.get(name) != state:
-                said = f"something else than {marks.sidecar_path(module.path).name}"
-                message = f"{lock.FILE} says {said if name in locked else 'nothing'} of it"
-                mend = command("instrument", module.project, module.path)
-                line = mark.function.lineno
-                yield Finding("lock-differs", module.path, line, mark.qualname, message, mend)
+        name = contract.function if contract else ""
+        if contract and locked.get(name) != states[name]:
+            said = f"something else than {marks.sidecar_path(module.path).name}"
+            message = f"{lock.FILE} says {said if name in locked else 'nothing'} of it"
+            mend = command("instrument", module.project, module.path)
+            line = mark.function.lineno
+            yield Finding("lock-differs", module.path, line, mark.qualname, message, mend)
 
 
 def _has_schema(surveyed: Surveyed, code: Code) -> bool:
@@ -110,7 +115,7 @@ def _without_contract(module: Module, mark: marks.Mark) -> Finding:
     sidecar = marks.sidecar_path(module.path)
     mend = (
         checkout(module.project, sidecar)
-        if mark.state == "dispatched"
+        if mark.state != "recorded"
         else command("instrument", module.project, module.path)
     )
     message = f"has no contract in {sidecar.name}"
@@ -118,15 +123,21 @@ def _without_contract(module: Module, mark: marks.Mark) -> Finding:
     return Finding("contract-missing", module.path, line, mark.qualname, message, mend)
 
 
-def _without_mark(module: Module, contract: Contract, line: int) -> Finding:
-    """line: that of the contract's function; 0 where there is none."""
+def _without_mark(
+    module: Module, name: str, line: int, locked: Mapping[str, lock.Function]
+) -> Finding:
+    """name: the contract's. line: that of its function; 0 where there is none."""
+    contract = module.contracts[name]
     verb = "instrument" if line or module.found.functions else "restore"
     mend = command(verb, module.project, module.path)
     qualname = contract.function.rpartition(":")[2]
     if not line:
         message = f"is gone, but {marks.sidecar_path(module.path).name} has its contract"
         return Finding("function-gone", module.path, 1, qualname, message, mend)
-    message = "lost its stub" if contract.model else "lost its decorator"
+    known = locked.get(contract.function)
+    if known and known.state in BESIDE and contract.model:
+        mend = routed(contract.function, "--mode", known.state)
+    message = "lost its stub" if name in module.bodies else "lost its decorator"
     return Finding("decorator-lost", module.path, line, qualname, message, mend)
 
 
@@ -149,17 +160,20 @@ def _of_contract(
     module: Module, mark: marks.Mark, frozen: Contract, surveyed: Surveyed | None, code: Code
 ) -> Iterator[Finding]:
     project, path, qualname = module.project, module.path, mark.qualname
-    dispatched = mark.state == "dispatched"
+    bound = mark.state != "recorded"
 
     def finding(kind: str, message: str, mend: str) -> Finding:
         return Finding(kind, path, mark.function.lineno, qualname, message, mend)
 
     restore = command("restore", project, path, qualname)
     refresh = command("instrument", project, path)
+    again = f"{restore}, then instrument, train and dispatch it again"
+    if mark.state in BESIDE:
+        again = f"{again} with --mode {mark.state}"
     if frozen.digest() != frozen.fingerprint:
         sidecar = marks.sidecar_path(path)
         message = f"its contract in {sidecar.name} was edited by hand"
-        mend = checkout(project, sidecar) if dispatched else refresh
+        mend = checkout(project, sidecar) if bound else refresh
         yield finding("contract-edited", message, mend)
         return
     if surveyed is None or not surveyed.is_candidate:
@@ -168,7 +182,7 @@ def _of_contract(
         return
     error, changed = None, ""
     try:
-        changed = _difference(frozen, code.freeze(surveyed), refreshable=not dispatched)
+        changed = _difference(frozen, code.freeze(surveyed), refreshable=not bound)
         if not changed:
             return
     except SchemaError as caught:
@@ -179,12 +193,12 @@ def _of_contract(
         if isinstance(error, NoSchemaError):
             yield finding("no-candidate", f"is no candidate any more: {error}", restore)
             return
-        mend = f"{restore}, then instrument, train and dispatch it again" if dispatched else refresh
+        mend = again if bound else refresh
         yield finding("contract-changed", f"its contract changed: {changed}", mend)
         return
     # What evaluation says here depends on what is installed here: only the source can be compared.
-    if frozen.model:
-        refresh = command(f"dispatch --model {quote(frozen.model)}", project, path, qualname)
+    if bound:
+        refresh = _dispatched_again(module, mark, frozen)
     if not frozen.sources:
         message = f"cannot be compared, as its contract has no `sources`: {error or changed}"
         yield finding("not-comparable", message, refresh)
@@ -195,9 +209,9 @@ def _of_contract(
         message = f"{sources} since the contract was frozen, and cannot be evaluated here{why}"
         yield finding("source-changed", message, refresh)
         return
-    changed = _difference(frozen, read, refreshable=not dispatched)
+    changed = _difference(frozen, read, refreshable=not bound)
     if changed:
-        mend = f"{restore}, then instrument, train and dispatch it again" if dispatched else refresh
+        mend = again if bound else refresh
         yield finding("contract-changed", f"its contract changed: {changed}", mend)
         return
     missing = sorted(
@@ -218,19 +232,32 @@ def _sources_changed(frozen: Contract, read: Contract) -> str:
     return f"{', '.join(names[:_SHOWN])}{more} changed"
 
 
-def _of_stub(
+def _dispatched_again(module: Module, mark: marks.Mark, frozen: Contract) -> str:
+    """The command that freezes the contract anew, and changes nothing else."""
+    route = route_of(mark)
+    words = [] if route.is_stub else ["--mode", route.mode]
+    for name, value in contracts_file.options(frozen).items():
+        if name not in OF_BESIDE or not route.is_stub:
+            words += [f"--{name.replace('_', '-')}", value]
+    if route.is_stub and route.records:
+        words.append("--record")
+    verb = " ".join(["dispatch", *map(quote, words)])
+    return command(verb, module.project, module.path, mark.qualname)
+
+
+def _of_student(
     module: Module, mark: marks.Mark, frozen: Contract, trained: Mapping[str, str]
 ) -> Iterator[Finding]:
     line, qualname, path = mark.function.lineno, mark.qualname, module.path
     known = trained.get(frozen.model or "")
-    mend = command("dispatch --model NAME", module.project, path, qualname)
+    what, mend = "a stub", command("dispatch --model NAME", module.project, path, qualname)
+    if not mark.stub:
+        what, mend = f"in {mark.state} mode", routed(frozen.function, "--model", "NAME")
     if frozen.model is None:
-        yield Finding("model-missing", path, line, qualname, "is a stub without a model", mend)
+        yield Finding("model-missing", path, line, qualname, f"is {what} without a model", mend)
     elif known is not None and known != frozen.fingerprint:
         message = f"its model {frozen.model} was trained for another contract, {known[:12]}"
         yield Finding("foreign-model", path, line, qualname, message, mend)
-    if mark.contract not in module.bodies:
-        yield _without_body(module, mark)
 
 
 def _without_body(module: Module, mark: marks.Mark) -> Finding:

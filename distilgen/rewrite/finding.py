@@ -15,8 +15,8 @@ KINDS = {
     "not-comparable": "A contract can be held against its function in no way",
     "contract-edited": "A contract was edited by hand",
     "contract-missing": "A function has no contract in the sidecar",
-    "foreign-model": "A stub's model was trained for another contract",
-    "model-missing": "A stub has no model",
+    "foreign-model": "A function's model was trained for another contract",
+    "model-missing": "A function that is to have a model has none",
     "body-missing": "The removed body of a function is not kept",
     "decorator-lost": "A function lost its decorator or its stub",
     "import-lost": "A module uses its sidecar, and does not import it",
@@ -52,6 +52,11 @@ def command(verb: str, project: Path, path: Path, function: str = "") -> str:
     only = ["--only", function] if function else []
     words = [*only, shown(project, path)]
     return " ".join(["distilgen", verb, *map(shlex.quote, words)])
+
+
+def routed(function: str, *options: str) -> str:
+    """`distilgen rollout set shop.mail:reply --mode canary`."""
+    return " ".join(["distilgen rollout set", *map(shlex.quote, (function, *options))])
 
 
 def shown(project: Path, path: Path) -> str:

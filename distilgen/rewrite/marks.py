@@ -9,24 +9,32 @@ import ast
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from distilgen.source.slices import in_scope
 from distilgen.source.walk import SIDECAR, sidecar_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from distilgen.lock import State
     from distilgen.source.files import SourceFile
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-State = Literal["plain", "recorded", "dispatched"]
 
-_RECORD = "record"
+_STATES: dict[str, State] = {
+    "record": "recorded",
+    "shadow": "shadow",
+    "canary": "canary",
+    "fallback": "fallback",
+}
+"""What a function is, by the verb of its decorator, where its body is its own."""
+
 _DISPATCH = frozenset({"dispatch", "adispatch"})
 _USED = re.compile(
-    r"\b(_(?:\w+_)?distil(?:_\d+)?)[\s\\]*\.[\s\\]*\w+[\s\\]*\.[\s\\]*(?:record|a?dispatch)\b"
+    r"\b(_(?:\w+_)?distil(?:_\d+)?)[\s\\]*\.[\s\\]*\w+[\s\\]*\.[\s\\]*"
+    rf"(?:{'|'.join(_STATES)}|a?dispatch)\b"
 ).findall
 """The names of which a text uses a sidecar, by the look of them."""
 
@@ -45,21 +53,32 @@ class SidecarImport:
 
 @dataclass(frozen=True)
 class Mark:
-    """One function of ours. decorator: the node, when it is recorded; None when dispatched.
-    reference: where it names the sidecar.
+    """One function of ours: decorated, a stub, or both.
+
+    decorator: ours, `_distil.reply.canary`. stub: what the stub calls, `_distil.reply.dispatch`.
     """
 
     contract: str
     qualname: str
     function: FunctionNode
-    decorator: ast.expr | None
     imported: SidecarImport
-    reference: ast.Name
+    decorator: ast.Attribute | None
+    stub: ast.Attribute | None
+
+    @property
+    def verb(self) -> str:
+        """What the decorator does: `record`, for one; empty where there is none."""
+        return self.decorator.attr if self.decorator else ""
 
     @property
     def state(self) -> State:
-        """`recorded` or `dispatched`."""
-        return "recorded" if self.decorator else "dispatched"
+        """What is made of the function."""
+        return "dispatched" if self.stub else _STATES[self.verb]
+
+    @property
+    def references(self) -> list[ast.Name]:
+        """Where it names the sidecar."""
+        return [_owner(node)[0] for node in (self.decorator, self.stub) if node]
 
 
 class Unbound(NamedTuple):
@@ -118,9 +137,10 @@ def find(source: SourceFile) -> Marks:
     if named:
         lines = _lines_with(source, named)
         for qualname, function in functions(source.tree):
-            place = bisect_left(lines, first_line(function))
-            if place < len(lines) and lines[place] <= (function.end_lineno or 0):
-                mark = mark_of(function, qualname, named)
+            uses = bisect_right(lines, function.end_lineno or 0)
+            uses -= bisect_left(lines, first_line(function))
+            if uses:
+                mark = _mark_of(function, qualname, named, uses)
                 if mark:
                     (marks.functions if mark.imported.own else marks.strays).append(mark)
     used = [mark.imported for mark in marks.strays]
@@ -139,11 +159,10 @@ def _unbound(source: SourceFile, names: Collection[str]) -> Iterator[Unbound]:
     """The functions with a decorator or a call of ours on one of the names."""
     if not names:
         return
-    imported = dict.fromkeys(names)
     for qualname, function in functions(source.tree):
-        found = _reference(function, imported)
+        found = _decorator(function, names) or _stub(function, names)
         if found:
-            yield Unbound(qualname, function, found[0].id)
+            yield Unbound(qualname, function, _owner(found)[0].id)
 
 
 def _imports(tree: ast.Module, path: Path) -> Iterator[SidecarImport]:
@@ -228,40 +247,51 @@ def _functions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, Functio
             yield f"{prefix}{node.name}", node
 
 
-def mark_of(
-    function: FunctionNode, qualname: str, named: Mapping[str, SidecarImport]
+def _mark_of(
+    function: FunctionNode, qualname: str, named: Mapping[str, SidecarImport], uses: int
 ) -> Mark | None:
-    """The mark of a function, in a module that imports sidecars by these names."""
-    found = _reference(function, named)
+    """The mark of a function, in a module that imports sidecars by these names, and uses them so
+    often in it.
+    """
+    decorator = _decorator(function, named)
+    stub = None if decorator and uses == 1 else _stub(function, named)
+    found = decorator or stub
     if found is None:
         return None
-    name, contract, decorator = found
-    return Mark(contract, qualname, function, decorator, named[name.id], name)
+    name, contract = _owner(found)
+    if stub and _owner(stub)[1] != contract:
+        stub = None  # the author's own call of another's student
+    return Mark(contract, qualname, function, named[name.id], decorator, stub)
 
 
-def _reference(
-    function: FunctionNode, names: Container[str]
-) -> tuple[ast.Name, str, ast.expr | None] | None:
-    """(where a function names a sidecar, the contract, our decorator where there is one)."""
-    for decorator in function.decorator_list:
-        found = _contract(decorator, names, frozenset({_RECORD}))
-        if found:
-            return *found, decorator
-    for statement in docstring_and_rest(function)[1]:
-        for node in ast.walk(statement):
-            found = _contract(node.func, names, _DISPATCH) if isinstance(node, ast.Call) else None
-            if found:
-                return *found, None
-    return None
+def _decorator(function: FunctionNode, names: Collection[str]) -> ast.Attribute | None:
+    """Our decorator on a function, where it has one."""
+    found = (_use(node, names, _STATES) for node in function.decorator_list)
+    return next(filter(None, found), None)
 
 
-def _contract(
-    node: ast.AST, names: Container[str], verbs: frozenset[str]
-) -> tuple[ast.Name, str] | None:
-    """(the name `_distil`, "reply") for the expression `_distil.reply.record`."""
+def _stub(function: FunctionNode, names: Collection[str]) -> ast.Attribute | None:
+    """What a function calls of ours in its body, where it does."""
+    calls = (
+        node.func
+        for statement in docstring_and_rest(function)[1]
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call)
+    )
+    return next(filter(None, (_use(called, names, _DISPATCH) for called in calls)), None)
+
+
+def _use(node: ast.expr, names: Collection[str], verbs: Collection[str]) -> ast.Attribute | None:
+    """The node, if it is of the shape `_distil.reply.record`."""
     match node:
-        case ast.Attribute(
-            value=ast.Attribute(value=ast.Name() as owner, attr=contract), attr=verb
-        ) if owner.id in names and verb in verbs:
-            return owner, contract
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=name)), attr=verb):
+            return node if name in names and verb in verbs else None
     return None
+
+
+def _owner(node: ast.Attribute) -> tuple[ast.Name, str]:
+    """(the name `_distil`, "reply") of `_distil.reply.record`."""
+    contract = node.value
+    assert isinstance(contract, ast.Attribute)  # noqa: S101 - `_use` has seen it
+    assert isinstance(contract.value, ast.Name)  # noqa: S101 - as above
+    return contract.value, contract.attr

@@ -15,7 +15,7 @@ from distilgen.rewrite.archive import Archive
 from distilgen.rewrite.splice import splice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from distilgen.contract import Contract
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from distilgen.rewrite.pruned import Pruned
     from distilgen.rewrite.splice import Edit
     from distilgen.source.files import SourceFile
+    from distilgen.source.functions import Surveyed
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Module:
         mark = self.found.at(line)
         return self.contracts.get(mark.contract) if mark else None
 
+    def frozen(self, function: Surveyed) -> Contract | None:
+        """The frozen contract of a function: of what marks it, or what has lost its marks."""
+        if self.found.at(function.function.line):
+            return self.contract_of(function.function.line)
+        live = {mark.contract for mark in self.found.functions}
+        left = (item for name, item in self.contracts.items() if name not in live)
+        return next((item for item in left if item.function == function.name), None)
+
 
 def load(project: Path, source: SourceFile, archive: Archive | None = None) -> Module:
     """A module with its sidecar and its removed bodies. archive: the project's, for those who load
@@ -106,31 +115,36 @@ def spliced(module: Module, edits: Sequence[Edit]) -> bytes:
         raise SourceError(module.path, str(error)) from error
 
 
-def states_of(contracts: Iterable[Contract]) -> dict[str, lock.Function]:
-    """What the lock is to say of functions with these contracts."""
-    return {
-        item.function: lock.Function(
-            item.fingerprint, "dispatched" if item.model else "recorded", item.model
-        )
-        for item in contracts
-    }
+def states_of(found: marks.Marks, contracts: Mapping[str, Contract]) -> dict[str, lock.Function]:
+    """What the lock is to say of a module's functions. Of a function and a copy of it with its
+    contract, the function's own state counts.
+    """
+    states = {}
+    for own in (False, True):
+        for mark in found.functions:
+            contract = contracts.get(mark.contract)
+            if contract and own is (contract.function.rpartition(":")[2] == mark.qualname):
+                model = contract.model if mark.state != "recorded" else None
+                states[contract.function] = lock.Function(contract.fingerprint, mark.state, model)
+    return states
 
 
 def planned(
     module: Module,
+    found: marks.Marks,
     kept: pruning.Pruning,
     contracts: dict[str, Contract],
     bodies: dict[str, str],
     functions: Sequence[str],
 ) -> Planned:
-    """What makes of a module that it has these contracts, removed bodies and imports. functions:
-    those that change.
+    """What makes of a module that it has these contracts, removed bodies and imports. found: what
+    of it is ours then. functions: those that change.
     """
     changes = [
         *beside(module.project, module.path, contracts, bodies, kept.kept),
         Change(module.path, module.source.raw, kept.raw),
     ]
-    states = states_of(contracts.values())
+    states = states_of(found, contracts)
     gone = {contract.function for contract in module.contracts.values()} - set(states)
     return Planned(
         tuple(c for c in changes if c.before != c.after),

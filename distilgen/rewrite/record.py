@@ -1,4 +1,4 @@
-"""The first edit: a decorator on the teacher, innermost."""
+"""The first edit: a decorator on the function, innermost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     from distilgen.source.files import SourceFile
 
 
-def decoration(source: SourceFile, function: FunctionNode, contract: str) -> Edit:
-    """A line above the `def` that decorates it with `contract`, an expression, `.record`."""
+def decoration(source: SourceFile, function: FunctionNode, contract: str, verb: str) -> Edit:
+    """A line above the `def` that decorates it with `contract`, an expression, `.record` or what
+    else the verb is.
+    """
     start = source.line_start(function.lineno)
     indent = source.text[start : source.offset(function.lineno, function.col_offset)]
     if indent.strip():
         raise ValueError(f"line {function.lineno}: the def does not start its line")
-    return Edit(start, start, f"{indent}@{contract}.record{source.newline}")
+    return Edit(start, start, f"{indent}@{contract}.{verb}{source.newline}")
+
+
+def redecoration(source: SourceFile, decorator: ast.Attribute, verb: str) -> Edit:
+    """Another verb in the decorator, and nothing else."""
+    stop = span(source, decorator)[1]
+    return Edit(stop - len(decorator.attr), stop, verb)
 
 
 def undecoration(source: SourceFile, decorator: ast.expr) -> Edit:

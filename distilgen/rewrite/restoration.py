@@ -41,12 +41,12 @@ def restore(
     for mark in module.found.all:
         if only is None or mark.qualname in only:
             try:
-                edit, origin = teacher.edit_of(module, mark)
+                taken, origin = teacher.edits_of(module, mark)
             except ValueError as error:
                 refused(refusal(module, mark.function, str(error)))
                 continue
             chosen.append(mark)
-            edits.append(edit)
+            edits += taken
             used.setdefault(origin, set()).add(mark.contract)
     left = [mark for mark in module.found.all if mark not in chosen]
     after = spliced(module, [*edits, *teacher.imports_of(module, left)])
@@ -58,6 +58,7 @@ def restore(
     bodies = {n: body for n, body in module.bodies.items() if n in kept or n in gone}
     made = planned(
         module,
+        found,
         _with_imports(replace(module, source=source, found=found), used, bodies),
         {name: contract for name, contract in module.contracts.items() if name in kept},
         bodies,

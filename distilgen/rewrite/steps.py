@@ -1,4 +1,4 @@
-"""The two steps that change a module: instrument, dispatch.
+"""The two steps that change a module: instrument, and route.
 
 Every result is verified before it is returned: it compiles, without our nodes its tree is the
 original's, and taking our edits out again gives the original's bytes. A function that fails is
@@ -8,13 +8,24 @@ refused with the reason, and so is a module where the reason lies in none of its
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from distilgen.errors import SourceError
-from distilgen.rewrite import contracts_file, imports, marks, pruning, record, stub, teacher, verify
+from distilgen.rewrite import (
+    contracts_file,
+    imports,
+    marks,
+    pruning,
+    record,
+    routes,
+    stub,
+    teacher,
+    verify,
+)
 from distilgen.rewrite.module import Planned, planned, refusal, refuse_unbound, spliced
+from distilgen.rewrite.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +37,14 @@ if TYPE_CHECKING:
     from distilgen.source.functions import Surveyed
 
 
+class Wish(NamedTuple):
+    """What is to become of a function. contract: with its settings."""
+
+    surveyed: Surveyed
+    contract: Contract
+    route: Route
+
+
 def instrument(
     module: Module,
     wanted: Sequence[tuple[Surveyed, Contract]],
@@ -33,61 +52,63 @@ def instrument(
 ) -> Planned:
     """Record every call of the wanted functions, and freeze their contracts anew.
 
-    Dispatched functions are left alone, contract included: their model knows that one. refused: is
+    Functions that have a student are left alone, contract included: it knows that one. refused: is
     told of functions that cannot be edited, and are left alone.
     """
-    return _without_refused(module, wanted, refused, partial(_instrument, module))
+    wishes = [Wish(surveyed, contract, Route("record")) for surveyed, contract in wanted]
+    return _without_refused(module, wishes, refused, partial(_plan, module, refreshes=True))
 
 
-def dispatch(
+def route(
     module: Module,
-    wanted: Sequence[tuple[Surveyed, Contract]],
+    wishes: Sequence[Wish],
     refused: Callable[[SourceError], None],
     *,
-    model: str,
-    base_url: str | None,
     elsewhere: Elsewhere | None = None,
 ) -> Planned:
-    """Replace the bodies of the wanted functions by calls of `model`.
+    """Have the calls of functions go as is wished, wherever they go now.
 
-    refused: is told of functions that no stub can stand for, and are left alone. elsewhere: imports
-    go, too, that only these bodies used, and that this says no other file takes from the module;
-    without it none goes.
+    refused: is told of functions that cannot be edited, or whose calls cannot go so, and are left
+    alone. elsewhere: with the bodies that stubs take the place of, imports go that only these used,
+    and that this says no other file takes from the module; without it none goes.
     """
-    plan = partial(_dispatch, module, model=model, base_url=base_url, elsewhere=elsewhere)
-    return _without_refused(module, wanted, refused, plan)
+    plan = partial(_plan, module, elsewhere=elsewhere)
+    return _without_refused(module, wishes, refused, plan)
 
 
 def _without_refused(
     module: Module,
-    wanted: Sequence[tuple[Surveyed, Contract]],
+    wishes: Sequence[Wish],
     refused: Callable[[SourceError], None],
-    plan: Callable[[Sequence[tuple[Surveyed, Contract]], Callable[[SourceError], None]], Planned],
+    plan: Callable[[Sequence[Wish], Callable[[SourceError], None]], Planned],
 ) -> Planned:
     """The plan for the functions with which the module keeps its promises; the others are found by
     halves, and told. Raises SourceError where the reason lies in none of them.
     """
-    if not wanted:
+    if not wishes:
         return Planned((), ())
     refuse_unbound(module)
     _refuse_strays(module)
     told: list[SourceError] = []
     try:
-        made = plan(wanted, told.append)
+        made = plan(wishes, told.append)
     except SourceError as error:
-        if len(wanted) == 1:
+        if len(wishes) == 1:
             raise
-        bad = list(_culprits(plan, wanted))
-        good = [item for item in wanted if item not in bad]
+        bad = list(_culprits(plan, wishes))
+        good = [item for item in wishes if item not in bad]
         if not good:
             raise
         told.clear()
         made = plan(good, told.append)
         told += [
             SourceError(
-                module.path, error.message, line=item.function.line, function=item.function.qualname
+                module.path,
+                error.message,
+                line=item.surveyed.function.line,
+                function=item.surveyed.function.qualname,
             )
-            for item, _ in bad
+            for item in bad
         ]
     for reason in told:
         refused(reason)
@@ -105,94 +126,159 @@ def _refuse_strays(module: Module) -> None:
 
 
 def _culprits(
-    plan: Callable[[Sequence[tuple[Surveyed, Contract]], Callable[[SourceError], None]], Planned],
-    wanted: Sequence[tuple[Surveyed, Contract]],
-) -> Iterator[tuple[Surveyed, Contract]]:
+    plan: Callable[[Sequence[Wish], Callable[[SourceError], None]], Planned],
+    wishes: Sequence[Wish],
+) -> Iterator[Wish]:
     """The functions for which a plan fails."""
     try:
-        plan(wanted, lambda _: None)
+        plan(wishes, lambda _: None)
     except SourceError:
-        if len(wanted) == 1:
-            yield from wanted
+        if len(wishes) == 1:
+            yield from wishes
         else:
-            half = len(wanted) // 2
-            yield from _culprits(plan, wanted[:half])
-            yield from _culprits(plan, wanted[half:])
+            half = len(wishes) // 2
+            yield from _culprits(plan, wishes[:half])
+            yield from _culprits(plan, wishes[half:])
 
 
-def _instrument(
+def _plan(
     module: Module,
-    wanted: Sequence[tuple[Surveyed, Contract]],
-    refused: Callable[[SourceError], None],
-) -> Planned:
-    names, edits, changed = _Names(module), [], []
-    contracts = _live_contracts(module)
-    for surveyed, contract in wanted:
-        node, mark = names.node(surveyed)
-        if mark and mark.state == "dispatched":
-            continue
-        copied = mark is not None and names.is_copy(mark)
-        name = mark.contract if mark and not copied else names.new(surveyed.function.qualname)
-        if copied and mark and mark.decorator:
-            edits.append(record.undecoration(module.source, mark.decorator))
-        if mark is None or copied:
-            try:
-                edit = record.decoration(module.source, node, f"{names.alias}.{name}")
-            except ValueError as error:
-                refused(refusal(module, node, str(error)))
-                continue
-            edits.append(edit)
-        if mark is None or copied or contracts.get(name) != contract:
-            changed.append(surveyed.name)
-        contracts[name] = contract
-    edits = [*names.import_edit(wanted, edits), *edits]
-    edited = _verified(module, edits, module.bodies)
-    kept = pruning.Pruning(edited.source.raw, module.imports)
-    return planned(module, kept, contracts, module.bodies, changed)
-
-
-def _dispatch(
-    module: Module,
-    wanted: Sequence[tuple[Surveyed, Contract]],
+    wishes: Sequence[Wish],
     refused: Callable[[SourceError], None],
     *,
-    model: str,
-    base_url: str | None,
-    elsewhere: Elsewhere | None,
+    refreshes: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Planned:
-    names, edits, changed = _Names(module), [], []
-    contracts, bodies = _live_contracts(module), dict(module.bodies)
-    removed = []
-    for surveyed, contract in wanted:
-        node, mark = names.node(surveyed)
+    """refreshes: what has a student is left alone, and what has none keeps its settings."""
+    names, work, changed = _Names(module), _Work(module), []
+    contracts = _live_contracts(module)
+    for wish in wishes:
+        node, mark = names.node(wish.surveyed)
         copied = mark is not None and names.is_copy(mark)
-        if copied and mark and mark.state == "dispatched":
-            message = f"is a copy of the stub that has the contract {mark.contract}; write its body"
-            refused(refusal(module, node, message))
+        if refreshes and mark and mark.state != "recorded" and (mark.stub or not copied):
             continue
-        name = mark.contract if mark and not copied else names.new(surveyed.function.qualname)
-        bound = replace(contract, model=model, base_url=base_url)
-        if mark is None or mark.state == "recorded":
-            try:
-                edit = stub.stub(module.source, node, surveyed, f"{names.alias}.{name}")
-            except ValueError as error:
-                refused(refusal(module, node, str(error)))
-                continue
-            if mark and mark.decorator:
-                edits.append(record.undecoration(module.source, mark.decorator))
+        name = mark.contract if mark and not copied else names.new(wish.surveyed.function.qualname)
+        contract = wish.contract
+        if refreshes and name in module.contracts:
+            contract = _with_settings(contract, module.contracts[name])
+        try:
+            edited = work.edit(wish, node, mark, f"{names.alias}.{name}", copied=copied)
+        except ValueError as error:
+            refused(refusal(module, node, str(error)))
+            continue
+        if edited or contracts.get(name) != contract:
+            changed.append(wish.surveyed.name)
+        contracts[name] = contract
+    bodies = work.bodies
+    edits = [*names.import_edit(wishes, work.edits), *work.edits]
+    after = _verified(module, edits, bodies)
+    kept = pruning.Pruning(after.source.raw, module.imports)
+    if work.back:
+        kept = _with_imports(after, work.back)
+    elif elsewhere:
+        kept = pruning.away(after, [bodies[n] for n in work.stubs if n in bodies], elsewhere)
+    made = planned(module, after.found, kept, contracts, bodies, changed)
+    if bodies.keys() < module.bodies.keys():
+        # What comes back is in the module before it leaves the removed bodies.
+        removed, *rest = made.changes
+        made = replace(made, changes=(*rest, removed))
+    return made
+
+
+def _with_settings(fresh: Contract, frozen: Contract) -> Contract:
+    """A contract with the settings that the one before had; its model only if it is the same."""
+    kept = {name: getattr(frozen, name) for name in contracts_file.SETTINGS}
+    if fresh.fingerprint != frozen.fingerprint:
+        del kept["model"]
+    return replace(fresh, **kept)
+
+
+def _with_imports(module: Module, bodies: Sequence[str]) -> pruning.Pruning:
+    """The module with the imports that bodies need which are back."""
+    try:
+        return pruning.restored(module, bodies, module.bodies.values())
+    except ValueError as error:
+        raise SourceError(module.path, str(error)) from error
+
+
+@dataclass
+class _Work:
+    """The edits of a module's functions. bodies: those that are removed then. stubs: of what was
+    wished for, the contracts of those that are stubs then. back: the bodies that come back.
+    """
+
+    module: Module
+    edits: list[Edit] = field(default_factory=list)
+    stubs: list[str] = field(default_factory=list)
+    back: list[str] = field(default_factory=list)
+    bodies: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bodies = dict(self.module.bodies)
+
+    def edit(
+        self,
+        wish: Wish,
+        node: marks.FunctionNode,
+        mark: marks.Mark | None,
+        contract: str,
+        *,
+        copied: bool,
+    ) -> bool:
+        """Have the calls of a function go as is wished. Returns whether anything is edited. Raises
+        ValueError, and has then added nothing.
+
+        mark: what it is; copied: of another function, of which it is a copy. contract: an
+        expression.
+        """
+        source, route = self.module.source, wish.route
+        if copied and mark and mark.stub:
+            message = f"is a copy of the stub that has the contract {mark.contract}; write its body"
+            raise ValueError(message)
+        name = contract.rpartition(".")[2]
+        was_stub = mark is not None and mark.stub is not None
+        empty = wish.surveyed.function.empty
+        if was_stub:
+            empty = name in self.bodies and stub.is_empty(self.bodies[name])
+        routes.refuse(source, wish.surveyed, wish.contract, route.mode, empty=empty)
+        edits = list(self._decorator(node, mark, contract, route.verb, copied=copied))
+        if route.is_stub and not was_stub:
+            edit = stub.stub(source, node, wish.surveyed, contract)
+            self.bodies[name] = source.text[edit.start : edit.stop]
             edits.append(edit)
-            bodies[name] = module.source.text[edit.start : edit.stop]
-            changed.append(surveyed.name)
-        elif contracts.get(name) != bound:
-            changed.append(surveyed.name)
-        contracts[name] = bound
-        removed.append(name)
-    edits = [*names.import_edit(wanted, edits), *edits]
-    edited = _verified(module, edits, bodies)
-    kept = pruning.Pruning(edited.source.raw, module.imports)
-    if elsewhere:
-        kept = pruning.away(edited, [bodies[n] for n in removed if n in bodies], elsewhere)
-    return planned(module, kept, contracts, bodies, changed)
+        elif mark and mark.stub and not route.is_stub:
+            edits.append(self._unstubbed(mark))
+            self.back.append(self.bodies.pop(name))
+        if route.is_stub:
+            self.stubs.append(name)
+        self.edits += edits
+        return bool(edits)
+
+    def _decorator(
+        self,
+        node: marks.FunctionNode,
+        mark: marks.Mark | None,
+        contract: str,
+        verb: str,
+        *,
+        copied: bool,
+    ) -> Iterator[Edit]:
+        source, decorator = self.module.source, mark.decorator if mark else None
+        if decorator and verb and not copied:
+            if decorator.attr != verb:
+                yield record.redecoration(source, decorator, verb)
+            return
+        if decorator:
+            yield record.undecoration(source, decorator)
+        if verb:
+            yield record.decoration(source, node, contract, verb)
+
+    def _unstubbed(self, mark: marks.Mark) -> Edit:
+        edit, origin = teacher.unstubbed(self.module, mark)
+        if origin != self.module.path:
+            place = teacher.place_of(self.module, origin)
+            raise ValueError(f"its body is in {place}; run `distilgen restore` first")
+        return edit
 
 
 class _Names:
@@ -228,18 +314,16 @@ class _Names:
         self._taken.add(name)
         return name
 
-    def import_edit(
-        self, wanted: Sequence[tuple[Surveyed, Contract]], edits: Sequence[Edit]
-    ) -> list[Edit]:
+    def import_edit(self, wishes: Sequence[Wish], edits: Sequence[Edit]) -> list[Edit]:
         """The import of the sidecar, where it is needed and is not there, or not ahead of the first
         of the functions.
         """
         source, found = self._module.source, self._module.found
-        first = marks.first_use(source.tree, (i.function.line for i, _ in wanted))
+        first = marks.first_use(source.tree, (wish.surveyed.function.line for wish in wishes))
         own = [item for item in found.imports if item.own]
         if not edits or any(item.node.lineno < first for item in own):
             return []
-        inserted = imports.insertion(source, wanted[0][0].facts, self.alias, first)
+        inserted = imports.insertion(source, wishes[0].surveyed.facts, self.alias, first)
         if not own:
             return [inserted]
         once = marks.first_use(source.tree, (mark.function.lineno for mark in found.all))
@@ -272,7 +356,7 @@ def _teacher(module: Module) -> bytes:
     edits, left = [], []
     for mark in module.found.functions:
         try:
-            edits.append(teacher.edit_of(module, mark)[0])
+            edits += teacher.edits_of(module, mark)[0]
         except ValueError:
             left.append(mark)  # its author wrote into it
     with suppress(SourceError):  # where its author's own code needs the import

@@ -17,6 +17,7 @@ from distilgen.rewrite.marks import docstring_and_rest
 from distilgen.rewrite.splice import Edit, is_for_tools, last_line, line_end, start_line
 from distilgen.source import expressions
 from distilgen.source.files import SourceFile, parse
+from distilgen.source.reader import says_nothing
 
 if TYPE_CHECKING:
     from distilgen.rewrite.marks import FunctionNode, Mark
@@ -30,8 +31,7 @@ def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contrac
     """Replace the body by a call of `contract`, an expression. Raises ValueError when it cannot be
     done with the names that the function sees.
     """
-    if _returns_behind_items(surveyed):
-        raise ValueError("it returns a value behind its items, for which a student has no place")
+    refuse_value_behind_items(surveyed)
     answer = answer_of(source, surveyed)
     lines = texts.render(
         "stub.py.jinja",
@@ -52,6 +52,15 @@ def stub(source: SourceFile, function: FunctionNode, surveyed: Surveyed, contrac
         lines.insert(0, source.text[start:before].strip(" \t\f\\\r\n"))
     indent = _indent(source, function)
     return Edit(start, stop, "".join(f"{source.newline}{indent}{line}" for line in lines))
+
+
+def refuse_value_behind_items(surveyed: Surveyed) -> None:
+    """Raises ValueError for a generator with a return value: `Generator[Item, None, str]`."""
+    match expressions.unquoted(expressions.parse(surveyed.function.returns or "None")):
+        case ast.Subscript(slice=ast.Tuple(elts=[_, _, last])) if surveyed.streams:
+            if not (isinstance(last, ast.Constant) and last.value is None):
+                message = "it returns a value behind its items, for which a student has no place"
+                raise ValueError(message)
 
 
 def unstub(source: SourceFile, mark: Mark, body: str) -> Edit:
@@ -121,6 +130,17 @@ def _with_docstring(
     return start, body[: kept.start] + source.text[before:behind] + body[kept.stop :]
 
 
+def is_empty(body: str) -> bool:
+    """Does a removed body do nothing?"""
+    head = "async def f(): ''" if body.lstrip().startswith(";") else "async def f():"
+    try:
+        function = parse(f"{head}{body}", Path("body")).body[0]
+    except SourceError:
+        return True  # comments alone
+    assert isinstance(function, ast.AsyncFunctionDef)  # noqa: S101 - it was written above
+    return all(map(says_nothing, function.body))
+
+
 def _docstring_of(body: str) -> slice | None:
     """Where in a body that starts on the line of its head the docstring is."""
     text = f"async def f():{body}"
@@ -135,14 +155,6 @@ def _docstring_of(body: str) -> slice | None:
         stop = read.offset(node.end_lineno or 0, node.end_col_offset or 0)
         return slice(start - len(text) + len(body), stop - len(text) + len(body))
     return None
-
-
-def _returns_behind_items(surveyed: Surveyed) -> bool:
-    """Is it annotated as a generator with a return value: `Generator[Item, None, str]`?"""
-    match expressions.unquoted(expressions.parse(surveyed.function.returns or "None")):
-        case ast.Subscript(slice=ast.Tuple(elts=[_, _, last])) if surveyed.streams:
-            return not (isinstance(last, ast.Constant) and last.value is None)
-    return False
 
 
 def _kind(surveyed: Surveyed) -> str:
@@ -174,8 +186,7 @@ def _is_ours(call: ast.Call, mark: Mark) -> bool:
     given = all(
         isinstance(item.value, ast.Name) and item.value.id == item.arg for item in call.keywords
     )
-    named = any(node is mark.reference for node in ast.walk(call.func))
-    return given and named and len(call.args) == 1
+    return given and call.func is mark.stub and len(call.args) == 1
 
 
 def _is_for(node: ast.stmt, call: ast.Call) -> bool:

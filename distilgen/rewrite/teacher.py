@@ -20,14 +20,25 @@ if TYPE_CHECKING:
     from distilgen.source.files import SourceFile
 
 
-def edit_of(module: Module, mark: marks.Mark) -> tuple[Edit, Path]:
+def edits_of(module: Module, mark: marks.Mark) -> tuple[list[Edit], Path]:
     """What gives a function back, and the module that its contract was made for.
 
     Raises ValueError where its body is not there, or does not fit any more.
     """
-    origin = _origin(module, mark)
+    edits, origin = [], _origin(module, mark)
+    if mark.stub:
+        edit, origin = unstubbed(module, mark)
+        edits.append(edit)
     if mark.decorator:
-        return record.undecoration(module.source, mark.decorator), origin
+        edits.append(record.undecoration(module.source, mark.decorator))
+    return edits, origin
+
+
+def unstubbed(module: Module, mark: marks.Mark) -> tuple[Edit, Path]:
+    """What gives a stub its body back, and the module that this was kept for. Raises ValueError as
+    `edits_of`.
+    """
+    origin = _origin(module, mark)
     if mark.contract not in _bodies(module, origin):
         origin = _elsewhere(module, mark)
     contract = _own_contract(module, mark)
@@ -61,7 +72,7 @@ def alone(module: Module) -> SourceFile:
     edits, left = [], []
     for mark in module.found.all:
         try:
-            edits.append(edit_of(module, mark)[0])
+            edits += edits_of(module, mark)[0]
         except ValueError:
             left.append(mark)
     edits += imports_of(module, left)

@@ -50,7 +50,7 @@ def edited(source: SourceFile, found: marks.Marks, after: bytes) -> tuple[Source
 
 def unused(source: SourceFile, found: marks.Marks) -> None:
     """The imports of sidecars can go. Raises SourceError where the user's own code needs one."""
-    ours = [mark.reference for mark in found.all]
+    ours = [name for mark in found.all for name in mark.references]
     names = {item.name for item in found.imports}
     words = re.findall(rf"\b(?:{'|'.join(names)})\b", source.text) if names else []
     if len(words) == len(found.imports) + len(ours):
@@ -96,7 +96,7 @@ class _Side:
     def is_stub(self, function: FunctionNode) -> bool:
         """Is it dispatched?"""
         mark = self.mark(function)
-        return mark is not None and not mark.decorator
+        return mark is not None and mark.stub is not None
 
     def touches(self, node: ast.stmt) -> bool:
         """Does a statement hold something of ours?"""

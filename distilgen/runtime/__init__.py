@@ -2,8 +2,11 @@
 
 from distilgen.runtime.bound import Contract
 from distilgen.runtime.control import Counts, counters, recording
+from distilgen.runtime.limits import timeout
 from distilgen.runtime.sensitive import Sensitive
 from distilgen.runtime.settings import configure
 from distilgen.runtime.sinks import flush
 
-__all__ = ["Contract", "Counts", "Sensitive", "configure", "counters", "flush", "recording"]
+__all__ = [
+    "Contract", "Counts", "Sensitive", "configure", "counters", "flush", "recording", "timeout",
+]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from distilgen import contract
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     # what the stub must return for T, or the class.
     from typing_extensions import TypeForm
 
+    from distilgen.runtime.student import Student
+
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
 
@@ -24,15 +27,30 @@ class Contract(contract.Contract):
     """A contract in a generated sidecar; see `distilgen.contract.Contract` for its fields."""
 
     def record(self, function: F) -> F:
-        """Decorate the teacher: every call leaves a record, and nothing else changes.
+        """Decorate the teacher: every call leaves a record, and nothing else changes. Where the
+        contract has a model, an operator may say otherwise, see `distilgen.runtime.rollout`.
 
         Returns the function itself when `DISTILGEN_DISABLED` is set.
         """
-        if settings.is_disabled():
-            return function
-        from distilgen.runtime.recorder import record  # noqa: PLC0415 - stubs do not need it
+        return self._decorated(function, "record")
 
-        return record(self, function)  # type: ignore[return-value]
+    def shadow(self, function: F) -> F:
+        """Decorate the teacher: for a share of its calls the student is asked, too, while nobody
+        waits for it, and its answer is compared with the teacher's. Else as `record`.
+        """
+        return self._decorated(function, "shadow")
+
+    def canary(self, function: F) -> F:
+        """Decorate the teacher: the student answers a share of the calls, equal ones always or
+        never; where it fails, the teacher answers. Else as `record`.
+        """
+        return self._decorated(function, "canary")
+
+    def fallback(self, function: F) -> F:
+        """Decorate the teacher: the student answers, and where it fails, the teacher. Else as
+        `record`.
+        """
+        return self._decorated(function, "fallback")
 
     @overload
     def dispatch(self, returns: type[T], /, **arguments: Any) -> T: ...
@@ -41,11 +59,11 @@ class Contract(contract.Contract):
     def dispatch(self, returns: Any, /, **arguments: Any) -> Any:
         """The student's answer to a call, validated as `returns`.
 
-        Raises DispatchError: no credentials, no such model, no connection, no valid answer.
+        Raises DispatchError: no credentials, no such model, no connection, no valid answer in time.
         """
-        from distilgen.runtime import student  # noqa: PLC0415 - recorded modules do not need it
+        from distilgen.runtime import stubs  # noqa: PLC0415 - recorded modules do not need it
 
-        return student.ask(self, returns, arguments)
+        return stubs.ask(self._student, returns, arguments)
 
     @overload
     async def adispatch(self, returns: type[T], /, **arguments: Any) -> T: ...
@@ -53,6 +71,26 @@ class Contract(contract.Contract):
     async def adispatch(self, returns: TypeForm[T], /, **arguments: Any) -> T: ...
     async def adispatch(self, returns: Any, /, **arguments: Any) -> Any:
         """As `dispatch`, awaited."""
-        from distilgen.runtime import student  # noqa: PLC0415
+        from distilgen.runtime import stubs  # noqa: PLC0415
 
-        return await student.aask(self, returns, arguments)
+        return await stubs.aask(self._student, returns, arguments)
+
+    @cached_property
+    def _student(self) -> Student:
+        from distilgen.runtime.student import Student  # noqa: PLC0415 - as above
+
+        return Student(self)
+
+    def _decorated(self, function: F, mode: str) -> F:
+        if settings.is_disabled():
+            return function
+        # Stubs do not need these.
+        from distilgen.runtime.recorder import record, roll_out  # noqa: PLC0415
+
+        if mode == "record" and self.model is None:
+            return record(self, function)  # type: ignore[return-value]
+        from distilgen.runtime.stubs import is_stub  # noqa: PLC0415
+
+        if is_stub(self, function):
+            return record(self, function)  # type: ignore[return-value]
+        return roll_out(self, function, self._student, mode)  # type: ignore[return-value]

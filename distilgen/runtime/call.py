@@ -15,6 +15,7 @@ from distilgen.runtime.sensitive import NotRedactedError, found
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from distilgen.runtime.pairs import Told
     from distilgen.runtime.recorder import Recorder
     from distilgen.runtime.redaction import Redacting, Redaction
     from distilgen.runtime.tracing import Span
@@ -33,7 +34,8 @@ class Call:
     process that it is of. written: the record, once the wrapper writes it. over: it has ended.
     silent: it leaves no record. start: nanoseconds on `time.perf_counter_ns`. spent: those in the
     body. items, count, size: of a generator, what it yielded, in bytes. misfit: the first item that
-    does not fit, and where it is.
+    does not fit, and where it is. pair: asks the student, too, once the record is written. rollout:
+    what the record says of the student's part; source: the student, where it answered.
     """
 
     recorder: Recorder
@@ -55,6 +57,9 @@ class Call:
     count: int = 0
     size: int = 0
     misfit: tuple[Exception, str] | None = None
+    pair: Told | None = None
+    source: str = ""
+    rollout: dict[str, Any] | None = None
 
     @property
     def id(self) -> bytes:
@@ -74,6 +79,14 @@ class Call:
             made = self.recorder.head(self.start), os.getpid()
             made = self.__dict__.setdefault("head", made)
         return made
+
+    def takes_part(self, rollout: dict[str, Any], source: str = "") -> None:
+        """A student takes part in it, and the record says how. source: the student's name, where it
+        answers.
+        """
+        self._named()  # the wrapper writes records of teachers alone
+        self.rollout = rollout
+        self.source = source
 
     def parent(self) -> Call | None:
         """The recorded call that this one began in."""
@@ -123,6 +136,16 @@ class Call:
         """The function returned a while ago: nothing is measured any more."""
         self._end(lambda: self._result(value))
 
+    def gave(self, value: Any) -> None:
+        """A student gave this, a while ago: of a generator, the list of its items."""
+        if not self.recorder.streams:
+            self.ended(value)
+            return
+        self.items = []
+        for item in value:
+            self._keep(item)
+        self._end(self._gathered)
+
     def raised(self, error: BaseException) -> None:
         """The function raised."""
         self.leave()
@@ -135,8 +158,10 @@ class Call:
     def yielded(self, value: Any) -> None:
         """The generator yielded."""
         self.leave()
-        if self.misfit or self.silent:
-            return
+        if not (self.misfit or self.silent):
+            self._keep(value)
+
+    def _keep(self, value: Any) -> None:
         before = inside.get()
         try:
             with recording(on=False):  # what serialisers and redactors call is not the program's
@@ -226,6 +251,17 @@ class Call:
             if redaction is not None:
                 self.redacting = redaction.begin()
                 self.arguments = self._hidden(lambda redacting: redacting.arguments(given, limit))
+
+    def told_rollout(self) -> bytes:
+        """The student's part, as a member of the record. Raises WithheldError."""
+        if self.rollout is None:
+            return b""
+        said = dict(self.rollout)
+        error = said.get("error")
+        if error and self.redacting is not None:  # a server may repeat what it was asked
+            hidden = self._hidden(lambda redacting: redacting.error(error["message"]))
+            said["error"] = {**error, "message": hidden}
+        return b'"rollout":' + to_json(said) + b","
 
     def again(self, text: bytes) -> bytes:
         """JSON that was made before the call ended, without what has turned out since to be hidden.

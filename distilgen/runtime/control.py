@@ -9,7 +9,7 @@ import time
 import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from distilgen.records.urls import without_password
@@ -55,7 +55,9 @@ def recording(on: bool) -> Iterator[None]:
 class Counts:
     """What became of one function's calls in this process. recorded: they left a record, in a file
     or in the spool. lost: they should have, and `why` says why the last did not. withheld: of them,
-    those that could not be redacted. unsampled: the settings did not want them.
+    those that could not be redacted. unsampled: the settings did not want them. asked: questions to
+    the student; failed: of them, those without an answer. agreed, disagreed: those that the teacher
+    answered, too. unasked: there was too much to ask already.
     """
 
     recorded: int = 0
@@ -63,6 +65,17 @@ class Counts:
     withheld: int = 0
     unsampled: int = 0
     why: str = ""
+    asked: int = 0
+    failed: int = 0
+    agreed: int = 0
+    disagreed: int = 0
+    unasked: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Both together; the reason is the first one's, where it has any."""
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        added: list[Any] = [one or two if isinstance(one, str) else one + two for one, two in pairs]
+        return Counts(*added)
 
 
 class Counting(Protocol):
@@ -83,7 +96,7 @@ class Counting(Protocol):
 
 
 recorders: Final[weakref.WeakSet[Counting]] = weakref.WeakSet()
-"""Those of this process."""
+"""Those of this process; students, too, count what they are asked."""
 
 
 def all_recorders() -> list[Counting]:
@@ -99,14 +112,7 @@ def counters() -> dict[str, Counts]:
     """What became of the calls of each function of this process, by `module:qualname`."""
     found: dict[str, Counts] = {}
     for recorder in sorted(all_recorders(), key=lambda one: one.name):
-        one, other = recorder.counts(), found.get(recorder.name, Counts())
-        found[recorder.name] = Counts(
-            one.recorded + other.recorded,
-            one.lost + other.lost,
-            one.withheld + other.withheld,
-            one.unsampled + other.unsampled,
-            one.why or other.why,
-        )
+        found[recorder.name] = found.get(recorder.name, Counts()) + recorder.counts()
     return found
 
 
@@ -140,6 +146,16 @@ def settle() -> None:
         recorder.settle()
 
 
+def place_of(text: bytes, purpose: bytes) -> float:
+    """Where arguments stand among all that there may be, from 0 to 1: the same in any process.
+    purpose: shares of different purposes are of different calls.
+    """
+    import hashlib  # noqa: PLC0415 - most programs take every call
+
+    digest = hashlib.blake2b(text, digest_size=8, person=purpose).digest()
+    return int.from_bytes(digest) / 2**64
+
+
 class Sampler:
     """Takes a share of one function's calls, and at most so many a minute, as the settings say."""
 
@@ -168,10 +184,7 @@ class Sampler:
         """
         if not self.by_arguments:
             return True
-        import hashlib  # noqa: PLC0415 - as above
-
-        place = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) / 2**64
-        return place < self.rate and (self.budget is None or self._affords())
+        return place_of(text, b"sample") < self.rate and (self.budget is None or self._affords())
 
     def _affords(self) -> bool:
         with self._lock:

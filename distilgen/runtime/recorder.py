@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 
     from distilgen.contract import Contract
     from distilgen.runtime.redaction import Redaction
+    from distilgen.runtime.rollout import Rollout
     from distilgen.runtime.shape import Shape
     from distilgen.runtime.sinks.sink import Sink
+    from distilgen.runtime.student import Student
 
 Plan = tuple[Any, ...]
 
-_log = logging.getLogger("distilgen")
+_log = logging.getLogger("distilgen.runtime")
 _PATIENCE_S = 5.0
 
 # Who asks the settings may import modules: a child that is forked meanwhile would wait for them for
@@ -52,6 +54,22 @@ def record(contract: Contract, function: Callable[..., Any]) -> Callable[..., An
     return wrapper(recorder, function)
 
 
+def roll_out(
+    contract: Contract, function: Callable[..., Any], student: Student, mode: str
+) -> Callable[..., Any]:
+    """As `record`, and the calls are shared with the student, as `rollout` says of the mode."""
+    from distilgen.runtime.rollout import Rollout, routed  # noqa: PLC0415 - most only record
+
+    settings.take_environment()
+    recorder = Recorder(contract, function)
+    control.recorders.add(recorder)
+    route = Rollout(recorder, function, student, mode)
+    recorder.route = route
+    made = wrapper(recorder, routed(route, function))
+    made.__wrapped__ = function  # type: ignore[attr-defined]  # not what stands in between
+    return made
+
+
 class Recorder:
     """Records the calls of one function.
 
@@ -64,8 +82,8 @@ class Recorder:
     __slots__ = (
         "__weakref__", "_asked", "_missing", "_nested", "_redaction", "_results", "_sampler",
         "_sink", "_spans", "_stamp", "_turn", "_unsampled", "_who", "_why", "_withheld",
-        "contract", "dump", "form", "function", "limit", "lost", "plan", "recorded", "short",
-        "streams", "typed", "wary",
+        "contract", "dump", "form", "function", "limit", "lost", "plan", "recorded", "route",
+        "shared", "short", "streams", "typed", "wary",
     )  # fmt: skip
 
     def __init__(self, contract: Contract, function: Callable[..., Any]) -> None:
@@ -73,10 +91,7 @@ class Recorder:
         self.function = function
         self.streams = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
         self._missing = missing(function, contract.parameters)
-        who = {
-            "function": contract.function, "contract": contract.fingerprint, "source": TEACHER
-        }  # fmt: skip
-        self._who = to_json(who)[1:-1]
+        self._who = self._told(TEACHER)
         self.recorded = self.lost = self._withheld = self._unsampled = 0
         self._why = ""
         self._results: Results | None = None
@@ -90,6 +105,8 @@ class Recorder:
         self._nested = self._spans = False
         self.plan: Plan | None
         self._asked = self._turn = 0
+        self.shared = False
+        self.route: Rollout | None = None
         self.form = none_of(len(contract.parameters) - len(self._missing))
         self.settle()
 
@@ -112,6 +129,8 @@ class Recorder:
         self._turn += 1
         self._stamp = NEVER
         self.plan = None
+        if self.route is not None:
+            self.route.settle()
 
     # -- what every call goes through, but for those that the wrapper writes itself ---------------
 
@@ -170,15 +189,22 @@ class Recorder:
         parent = call.parent()
         if len(call.arguments) + len(outcome) > self.limit and outcome.startswith(b'"result"'):
             outcome = b'"result":' + arguments.too_large(len(outcome) - len(b'"result":'))
+        beginning = call.beginning()
+        if call.rollout is not None:  # then who is not who it mostly is
+            place = beginning.index(b'"function":')
+            beginning = beginning[:place] + self._told(call.source or TEACHER) + b","
         line = b"".join((
-            call.beginning(),
+            beginning,
             b'"elapsed_ms":', to_json(call.spent / 1e6), b",",
             b'"parent":"%b",' % parent.id if parent is not None else b"",
             call.trace,
+            call.told_rollout(),
             b'"arguments":', call.again(call.arguments), b",", outcome, b"}\n",
         ))  # fmt: skip
         self._sink.write(line, self.contract)
         self.recorded += 1
+        if call.pair is not None:
+            call.pair.written(line) if call.redacting is None else call.pair.dropped()
         if self.plan is None and self._may_plan():
             with contextlib.suppress(OSError):  # as the next call will say
                 self.planned(call.start)
@@ -204,6 +230,12 @@ class Recorder:
             self._stamp = stamp(start, self._who)
             return self._stamp.head()
 
+    def _told(self, source: str) -> bytes:
+        """Function, contract and who answered, as members of a record."""
+        contract = self.contract
+        who = {"function": contract.function, "contract": contract.fingerprint, "source": source}
+        return to_json(who)[1:-1]
+
     def _ask(self) -> None:
         """What the settings say of this function."""
         from distilgen.runtime.redaction import Redaction  # noqa: PLC0415 - not when it is imported
@@ -215,10 +247,8 @@ class Recorder:
             raise LookupError(
                 f"its contract has a parameter {self._missing[0]!r}; instrument it again"
             )
-        if self._results is None:
-            results = Results(self.function, self.name, streams=self.streams)
-            self.dump, self.typed, self.wary = results.dump, results.typed, results.wary
-            self._results = results
+        results = self.results()
+        self.dump, self.typed, self.wary = results.dump, results.typed, results.wary
         self.limit, self.short = said.limit, min(said.limit, arguments.LONGEST)
         self._nested = said.nested == "all"
         self._sampler = Sampler(said) if said.sample < 1 or said.budget is not None else None
@@ -227,11 +257,43 @@ class Recorder:
         self._sink = sinks.current()
         self._asked = turn  # which is over if another thread has changed them meanwhile
 
+    def results(self) -> Results:
+        """What writes results of the function."""
+        if self._results is None:
+            self._results = Results(self.function, self.name, streams=self.streams)
+        return self._results
+
+    def share(self, mode: str) -> None:
+        """Students take part in the calls, as `rollout` says of the mode."""
+        self.shared = mode not in ("record", "shadow")
+        self._who = self._told(TEACHER)
+        if mode == "shadow":  # so say all records of the teacher, and the wrapper writes them
+            self._who += b',"rollout":{"mode":"shadow"}'
+        self._stamp = NEVER
+        self.plan = None
+
+    def aside(self, arguments: bytes) -> Call:
+        """A call of the student beside one that the teacher answers; it leaves a record of its own.
+        arguments: as JSON.
+        """
+        made = Call()
+        made.recorder, made.start, made.arguments = self, time.perf_counter_ns(), arguments
+        return made
+
+    def hidden_aside(self, given: Mapping[str, Any]) -> Call:
+        """As `aside`, with arguments that are to be hidden: a redaction is of one call. Raises
+        WithheldError.
+        """
+        made = self.aside(b"")
+        made.take(given, self._redaction)
+        return made
+
     # -- what the wrapper itself needs -------------------------------------------------------------
 
     def _may_plan(self) -> bool:
         return (
-            isinstance(self._sink, FileSink)
+            not self.shared
+            and isinstance(self._sink, FileSink)
             and self._results is not None
             and self._results.kind is not None
             and self._sampler is None
@@ -272,6 +334,8 @@ class Recorder:
             if call.written:  # or it was not: the same record twice is one, and none is lost
                 self._sink.write(call.written, self.contract)
                 self.recorded += 1
+                if call.pair is not None:
+                    call.pair.written(call.written)
                 return
             self._catch_up(call, text, given, elapsed)
         except Exception as error:  # noqa: BLE001 - recording fails open

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 import typing
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Generator,
-    Iterable,
-    Iterator,
-)
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import to_json
 
 from distilgen.records.record import marked
 from distilgen.runtime import arguments
+from distilgen.runtime.hints import item_of, return_hint
 from distilgen.runtime.shape import Shape, aligned, not_finite, read_once, shape_of
 
-_log = logging.getLogger("distilgen")
-_STREAMS = (Iterator, Generator, Iterable, AsyncIterator, AsyncGenerator, AsyncIterable)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger("distilgen.runtime")
 
 _EXACT = {
     "int": "type({0}) is int",
@@ -62,9 +55,9 @@ class Results:
         self.typed: tuple[TypeAdapter[Any], Shape] | None = None
         self.wary = True
         try:
-            hint = _return_hint(function)
+            hint = return_hint(function)
             if streams:
-                hint = typing.get_args(hint)[0] if typing.get_origin(hint) in _STREAMS else None
+                hint = item_of(hint)
             if hint is None:
                 return
             adapter: TypeAdapter[Any] = TypeAdapter(hint)
@@ -171,24 +164,3 @@ def _test(schema: Any, value: str) -> str | None:
         case kind if kind in _EXACT:
             return _EXACT[kind].format(value)
     return None
-
-
-def _return_hint(function: Callable[..., Any]) -> Any:
-    """The return annotation, evaluated; those of parameters may name what is not there."""
-    if sys.version_info >= (3, 14):
-        import annotationlib  # noqa: PLC0415
-
-        annotations = annotationlib.get_annotations(
-            function, format=annotationlib.Format.FORWARDREF
-        )
-    else:
-        annotations = function.__annotations__
-
-    if "return" not in annotations:
-        return None
-
-    def promise() -> None: ...
-
-    promise.__annotations__ = {"return": annotations["return"]}
-    names = getattr(function, "__globals__", {})
-    return typing.get_type_hints(promise, globalns=names, include_extras=True)["return"]

@@ -11,7 +11,7 @@ import logging
 import math
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distilgen.errors import ConfigError
 from distilgen.records.urls import FILES, SQL, absolute, place_of
@@ -24,6 +24,20 @@ RECORDS = ".distilgen/records"
 
 SPOOL = ".distilgen/spool"
 """Where records wait that go to another machine: below the working directory."""
+
+
+MODES = ("record", "shadow", "canary", "fallback", "dispatch")
+"""How calls are routed; see `rollout`."""
+
+
+class Override(NamedTuple):
+    """What an operator says of some functions. pattern: a glob of `module:qualname`, or of the
+    qualified name. share: of the calls, where it was said.
+    """
+
+    pattern: str
+    mode: str
+    share: float | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,16 @@ class Settings:
     report: bool = False
     client: Any = None
     async_client: Any = None
-    timeout: float = 30.0
+    timeout: float | None = None
+    retries: int | None = None
+    reasks: int | None = None
+    mode: tuple[Override, ...] = ()
+    guard: str | None = None
+    cache: str | None = None
+    cache_entries: int = 10_000
+    cache_seconds: float = 86_400.0
+    join: bool = False
+    debug: bool = False
 
 
 _NEEDED = ("records", "spool", "redact", "redact_names", "redact_with")
@@ -56,10 +79,11 @@ _SWITCHES: dict[Any, bool] = {
     **dict.fromkeys((False, "0", "false", "no", "off", ""), False),
 }
 
-_log = logging.getLogger("distilgen")
+_log = logging.getLogger("distilgen.runtime")
 _wrong: dict[str, str] = {}
 _said: tuple[dict[str, str], str] | None = None
 _settings: Settings | None = None
+_turn = 0
 
 
 def take_environment() -> None:
@@ -111,6 +135,7 @@ def forget() -> None:
     global _said, _settings  # noqa: PLW0603
     _said = _settings = None
     _wrong.clear()
+    _count_up()
 
 
 def configure(
@@ -131,8 +156,17 @@ def configure(
     client: Any = None,
     async_client: Any = None,
     timeout: float | None = None,
+    retries: int | None = None,
+    reasks: int | None = None,
+    mode: str | None = None,
+    guard: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    cache_entries: int | None = None,
+    cache_seconds: float | None = None,
+    join: bool | None = None,
+    debug: bool | None = None,
 ) -> None:
-    """Say how calls are recorded and who carries dispatched ones; None leaves a setting as it is.
+    """Say how calls are recorded, who answers them and how; None leaves a setting as it is.
 
     records: a folder or a URL, see `distilgen.records.urls`. spool: the folder where records wait
     for a place that is not a folder. flush_seconds: how long the end of the program may wait for
@@ -144,7 +178,15 @@ def configure(
     text of each string, gives the text to record, or spans of it: start, end and label. spans: a
     span of OpenTelemetry for each call. report: a line on standard error when the program ends.
     client, async_client: an `openai.OpenAI` and an `openai.AsyncOpenAI` (or Azure's) to use instead
-    of ours. timeout: seconds for an answer.
+    of ours; questions in the background go through the first. timeout: seconds for an answer, all
+    tries together. retries: how often a question is sent again that did not get through; the
+    client's own number by default. reasks: how often an answer that is none is asked for again.
+    mode: over what the decorators say: one of `MODES`, with a share of the calls where it takes one
+    (`canary:5%`); for some functions only by `shop.mail:reply=record`; several with commas. guard:
+    a file in which the processes of a machine share what they know of a student that does badly.
+    cache: `memory` or `sqlite:///PATH`: answers that are kept, `cache_entries` of them for
+    `cache_seconds`. join: equal calls that are made at once ask once. debug: print what is asked
+    and answered.
 
     Wins over the environment, which says the same by `DISTILGEN_RECORDS` and so on. Raises
     ConfigError; then nothing is changed.
@@ -159,7 +201,18 @@ def configure(
         _wrong.pop(name, None)
     if not given.keys().isdisjoint(("records", "spool")):
         sinks.forget()
+    _count_up()
     control.settle()
+
+
+def turn() -> int:
+    """Another number after each change of the settings."""
+    return _turn
+
+
+def _count_up() -> None:
+    global _turn  # noqa: PLW0603
+    _turn += 1
 
 
 def is_disabled() -> bool:
@@ -228,6 +281,45 @@ def _timeout(said: Any, origin: str) -> float:
     return _number(said, origin, "number of seconds", 1e-9)
 
 
+def share_of(said: Any, origin: str) -> float:
+    """A share of calls: `10%`, `10 %` or 0.1. Raises ConfigError."""
+    text = said.strip() if isinstance(said, str) else said
+    if isinstance(text, str) and text.endswith("%"):
+        return _number(text[:-1].strip(), origin, "share: 0 % to 100 %", 0, 100) / 100
+    return _share(text, origin)
+
+
+def _natural(said: Any, origin: str) -> int:
+    number = _number(said, origin, "whole number, 0 or more", 0)
+    if number % 1:
+        raise ConfigError(f"{origin}: {said!r} is no whole number, 0 or more")
+    return int(number)
+
+
+def _modes(said: Any, origin: str) -> tuple[Override, ...]:
+    if isinstance(said, tuple):
+        return said
+    return tuple(_override(part.strip(), origin) for part in str(said).split(",") if part.strip())
+
+
+def _override(said: str, origin: str) -> Override:
+    pattern, named, rest = said.rpartition("=")
+    mode, colon, share = rest.strip().partition(":")
+    if mode not in MODES:
+        raise ConfigError(f"{origin}: {mode!r} is none of {', '.join(MODES)}")
+    if colon and mode not in ("shadow", "canary", "fallback"):
+        raise ConfigError(f"{origin}: {mode} takes no share")
+    part = share_of(share, origin) if colon else None
+    return Override(pattern.strip() if named else "*", mode, part)
+
+
+def _cache(said: str | os.PathLike[str], origin: str) -> str:
+    from distilgen.runtime.cache import MEMORY, cache_path  # noqa: PLC0415 - seldom asked for
+
+    path = cache_path(os.fspath(said), origin, _path("", origin))
+    return MEMORY if path is None else f"sqlite:///{path}"
+
+
 def _share(said: Any, origin: str) -> float:
     return _number(said, origin, "share: a number from 0 to 1", 0, 1)
 
@@ -290,4 +382,13 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "spans": _switch,
     "report": _switch,
     "timeout": _timeout,
+    "retries": _natural,
+    "reasks": _natural,
+    "mode": _modes,
+    "guard": _path,
+    "cache": _cache,
+    "cache_entries": _count,
+    "cache_seconds": _timeout,
+    "join": _switch,
+    "debug": _switch,
 }

@@ -1,240 +1,477 @@
-"""Asking the student: one chat completion with a forced tool call, its answer validated."""
+"""Asking the student: questions that are sent until there is an answer, or no time is left.
+
+What is to be done next is decided in one place, `Question.steps`; `ask` and `aask` do it, the one
+in the caller's thread, the other on its event loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import threading
-import weakref
-from typing import TYPE_CHECKING, Any, NoReturn
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError, create_model
+from pydantic import TypeAdapter, create_model
 
 from distilgen.contract import RESULT_KEY, canonical_json
-from distilgen.errors import (
-    DispatchError,
-    InvalidAnswerError,
-    MissingCredentialsError,
-    ModelUnavailableError,
+from distilgen.errors import DispatchError, InvalidAnswerError, LowConfidenceError
+from distilgen.runtime import (
+    answers,
+    arguments as arguments_,
+    control,
+    failures,
+    limits,
+    settings,
 )
-from distilgen.runtime import arguments as arguments_, settings
+from distilgen.runtime.answers import WrongAnswerError
+from distilgen.runtime.call import told
+from distilgen.runtime.clients import async_client_of, client_of
+from distilgen.runtime.control import Counts
+from distilgen.runtime.failures import BACK
+from distilgen.runtime.joining import Joining
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Generator, Mapping
 
     from distilgen.contract import Contract
+    from distilgen.runtime.cache import Cache
+    from distilgen.runtime.clients import Client
 
-_adapters: dict[int, tuple[Any, TypeAdapter[Any]]] = {}
-_clients: dict[str | None, Any] = {}
-_clients_lock = threading.Lock()
-_async_clients: weakref.WeakKeyDictionary[
-    asyncio.AbstractEventLoop, dict[str | None, tuple[Any, AsyncGenerator[None, None]]]
-] = weakref.WeakKeyDictionary()
-_inherited: list[Any] = []
-
-_BACK = "`distilgen restore` gives the teacher back"
+REASKS = 1
+"""How often an answer that is none is asked for again, unless somebody says otherwise."""
 
 
-def ask(contract: Contract, returns: Any, arguments: Mapping[str, Any]) -> Any:
-    """The student's answer, a value of the type `returns`. Raises DispatchError."""
-    request = _request(contract, arguments)
-    client = settings.current().client or _client(contract)
+@dataclass
+class Asked:
+    """What became of a question. asks: how often it was sent and answered. confidence: of the
+    answer, 0 to 1, where it was asked for and the server said. cached: the answer was there
+    already. ms: milliseconds that it took.
+    """
+
+    model: str
+    asks: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    confidence: float | None = None
+    cached: bool = False
+    start: float = field(default_factory=time.perf_counter)
+    ms: float = 0.0
+
+    def end(self) -> None:
+        """It is over."""
+        self.ms = (time.perf_counter() - self.start) * 1e3
+
+    def members(self) -> dict[str, Any]:
+        """As the `rollout` of a record says it."""
+        said: dict[str, Any] = {"model": self.model, "ms": round(self.ms, 3)}
+        if self.asks:
+            said["asks"] = self.asks
+        if self.input_tokens or self.output_tokens:
+            said |= {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
+        if self.confidence is not None:
+            said["confidence"] = round(self.confidence, 6)
+        return said | {"cached": True} if self.cached else said
+
+
+class Student:
+    """A contract's student: what is the same for all questions to it, and what became of them.
+
+    asked, failed, agreed, disagreed, unasked: see `Counts`.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.forget()
+        control.recorders.add(self)
+        self._form: dict[str, Any] | None = None
+        self._adapters: list[tuple[Any, TypeAdapter[Any]]] = []
+
+    @property
+    def name(self) -> str:
+        """Its function, `module:qualname`."""
+        return self.contract.function
+
+    def counts(self) -> Counts:
+        """What became of the questions."""
+        return Counts(
+            asked=self.asked,
+            failed=self.failed,
+            agreed=self.agreed,
+            disagreed=self.disagreed,
+            unasked=self.unasked,
+        )
+
+    def forget(self) -> None:
+        """Count from nought."""
+        self.asked = self.failed = self.agreed = self.disagreed = self.unasked = 0
+
+    def settle(self) -> None:
+        """Nothing: the settings are asked at each question."""
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """What each request says besides model and messages. Raises DispatchError."""
+        if self._form is None:
+            try:
+                self._form = self.contract.form()
+            except ValueError as error:
+                raise DispatchError(f"{self.contract.function}: {error}") from error
+        return self._form
+
+    def adapter(self, returns: Any) -> TypeAdapter[Any]:
+        """What validates answers of a type. Raises DispatchError."""
+        for known, adapter in self._adapters:
+            if known is returns:
+                return adapter
+        kind = returns
+        try:
+            if self.contract.wraps_result:  # the raw text is validated: parsed, numbers are rounded
+                kind = create_model("Answer", **{RESULT_KEY: (returns, ...)})  # type: ignore[call-overload]
+            made: TypeAdapter[Any] = TypeAdapter(kind)
+        except Exception as error:
+            message = f"{self.contract.function}: nothing can be read as its return type: {error}"
+            raise DispatchError(message) from error
+        # `list[Email]` in a stub is another object in each call; so is what Self becomes.
+        self._adapters = [(returns, made), *self._adapters[:_TYPES]]
+        return made
+
+
+_TYPES = 7
+_NO_SECOND = frozenset({400, 413, 422, 500})
+"""What servers say that do not take a second question, or none so long."""
+
+
+class Question:
+    """One call of a function, as its student is asked.
+
+    returns: the type of the answer. given: the arguments, by name. asked: what becomes of it. text:
+    the arguments as JSON in the clear, where that was made before. sure: from which confidence on
+    an answer counts. Raises DispatchError.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        returns: Any,
+        given: Mapping[str, Any],
+        asked: Asked,
+        *,
+        text: bytes | None = None,
+        sure: float | None = None,
+    ) -> None:
+        self.contract = contract = student.contract
+        self.returns = returns
+        self.given = given
+        self.asked = asked
+        self.text = arguments_.in_the_clear(given) if text is None else text
+        self.adapter = student.adapter(returns)
+        self.messages = contract.messages(_values(contract, self.text))
+        self.form = student.form
+        self._sure = sure
+
+    def steps(
+        self, client: Client, ends: float, limit: float
+    ) -> Generator[Any, Any, tuple[str, Any]]:
+        """What to do, step by step: a dictionary is a request to send, and what is sent back, or
+        thrown in, what came of it; a number is seconds to wait. Returns text and value of the
+        answer. ends: on `time.monotonic`. limit: seconds. Raises DispatchError.
+        """
+        said, contract, messages = settings.current(), self.contract, self.messages
+        retries = client.retries if said.retries is None else said.retries
+        reasks = next((n for n in (said.reasks, contract.reasks) if n is not None), REASKS)
+        wrong: WrongAnswerError | None = None
+        tried = 0
+        while True:
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise failures.too_late(contract, client.server, limit)
+            request = {"model": contract.model, "messages": messages, **self.form, "timeout": left}
+            if self._sure is not None:
+                request |= {"logprobs": True, "top_logprobs": 1}  # some want both, or give none
+            try:
+                completion = yield request
+            except Exception as error:
+                if time.monotonic() >= ends or isinstance(error, TimeoutError):
+                    raise failures.too_late(contract, client.server, limit) from error
+                wait = failures.delay(error, tried) if tried < retries else None
+                if wait is not None and wait < ends - time.monotonic():
+                    tried += 1
+                    yield wait
+                    continue
+                if isinstance(error, json.JSONDecodeError):
+                    raise self._invalid(answers.NO_JSON) from error
+                if wrong is not None and getattr(error, "status_code", 0) in _NO_SECOND:
+                    raise self._invalid(wrong) from error
+                raise failures.explained(contract, client.server, error, limit) from error
+            self._count(completion)
+            try:
+                text = answers.text_of(contract, completion)
+                value = answers.value_of(contract, self.adapter, text, completion)
+            except WrongAnswerError as error:
+                wrong = error
+                if not (reasks and wrong.messages):
+                    raise self._invalid(wrong, completion) from wrong.error
+                reasks -= 1
+                messages = [*self.messages, *wrong.messages]
+                continue
+            self._refuse_unsure(completion)
+            return text, value
+
+    def value(self, text: str) -> Any:
+        """The value of an answer's text, a new one each time. Raises DispatchError."""
+        try:
+            return answers.value_of(self.contract, self.adapter, text)
+        except WrongAnswerError as wrong:
+            raise self._invalid(wrong) from wrong.error
+
+    def _count(self, completion: Any) -> None:
+        asked = self.asked
+        asked.asks += 1
+        first, second = answers.tokens_of(completion)
+        asked.input_tokens += first
+        asked.output_tokens += second
+        if self._sure is not None:
+            asked.confidence = answers.confidence_of(completion)
+
+    def _refuse_unsure(self, completion: Any) -> None:
+        found, least = self.asked.confidence, self._sure
+        if least is None or (found is not None and found >= least):
+            return
+        why = (
+            "does not say how sure it is (the server sends no logprobs)"
+            if found is None
+            else f"is {found:.1%} sure of its answer, and {least:.1%} is the least"
+        )
+        message = f"{self.contract.function}: {self.contract.model} {why}"
+        raise LowConfidenceError(message, confidence=found, request_id=_name(completion))
+
+    def _invalid(self, wrong: WrongAnswerError, completion: Any = None) -> InvalidAnswerError:
+        return InvalidAnswerError(
+            f"{self.contract.function}: {self.contract.model} {wrong.what}; {BACK}",
+            kind=wrong.kind,
+            answer=wrong.said,
+            error=wrong.error,
+            request_id=_name(completion),
+        )
+
+
+def ask(
+    student: Student,
+    returns: Any,
+    given: Mapping[str, Any],
+    asked: Asked,
+    *,
+    text: bytes | None = None,
+    sure: float | None = None,
+) -> Any:
+    """The student's answer, a value of the type `returns`; see `Question`. Raises DispatchError."""
+    student.asked += 1
     try:
-        completion = client.chat.completions.create(**request)
-    except Exception as error:  # noqa: BLE001 - sorted out, or raised as it is
-        _explain(contract, client, error)
-    return _answer(contract, returns, completion)
+        question = Question(student, returns, given, asked, text=text, sure=sure)
+        limit = limits.of_call(student.contract)
+        ends = time.monotonic() + limit
+        cache, join = _cache(), settings.current().join
+        if cache is None and not join:
+            return _answered(question, ends, limit)[1]
+        key = _key(question)
+        known = cache.get(key) if cache else None
+        if known is not None:
+            asked.cached = True
+            return question.value(known)
+        if join:
+            try:
+                known = _joining.call(key, lambda: _answered(question, ends, limit)[0], limit)
+            except TimeoutError as error:  # of the question that another caller has asked
+                raise failures.too_late(student.contract, "the server", limit) from error
+        else:
+            known = _answered(question, ends, limit)[0]
+        if cache:
+            cache.put(key, known)
+        return question.value(known)
+    except DispatchError:
+        student.failed += 1
+        raise
+    except Exception as error:
+        student.failed += 1
+        raise _unforeseen(student.contract, error) from error
+    finally:
+        asked.end()
 
 
-async def aask(contract: Contract, returns: Any, arguments: Mapping[str, Any]) -> Any:
+async def aask(
+    student: Student,
+    returns: Any,
+    given: Mapping[str, Any],
+    asked: Asked,
+    *,
+    text: bytes | None = None,
+    sure: float | None = None,
+) -> Any:
     """As `ask`, on the running event loop."""
-    request = _request(contract, arguments)
-    client = settings.current().async_client or await _async_client(contract)
+    student.asked += 1
     try:
-        completion = await client.chat.completions.create(**request)
-    except Exception as error:  # noqa: BLE001 - sorted out, or raised as it is
-        _explain(contract, client, error)
-    return _answer(contract, returns, completion)
+        question = Question(student, returns, given, asked, text=text, sure=sure)
+        limit = limits.of_call(student.contract)
+        ends = time.monotonic() + limit
+        cache, join = _cache(), settings.current().join
+        if cache is None and not join:
+            return (await _aanswered(question, ends, limit))[1]
+        key = _key(question)
+        known = cache.get(key) if cache else None
+        if known is not None:
+            asked.cached = True
+            return question.value(known)
+        if join:
+            try:
+                async with asyncio.timeout(limit):
+                    known = await _joining.acall(key, lambda: _atext(question, ends, limit))
+            except TimeoutError as error:
+                raise failures.too_late(student.contract, "the server", limit) from error
+        else:
+            known = await _atext(question, ends, limit)
+        if cache:
+            cache.put(key, known)
+        return question.value(known)
+    except DispatchError:
+        student.failed += 1
+        raise
+    except Exception as error:
+        student.failed += 1
+        raise _unforeseen(student.contract, error) from error
+    finally:
+        asked.end()
 
 
-def _request(contract: Contract, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    if contract.model is None:
-        raise DispatchError(f"{contract.function}: no model; run `distilgen dispatch --model …`")
-    text = arguments_.in_the_clear(arguments).decode()
-    values = json.loads(text)
-    if arguments_.unserializable(text):
-        bad = [
-            key for key, value in values.items() if arguments_.unserializable(canonical_json(value))
-        ]
-        if bad:
+def _unforeseen(contract: Contract, error: Exception) -> DispatchError:
+    """What anybody's serialiser, sink or interpreter may raise on the way is no business of the
+    caller's, who may have a teacher.
+    """
+    kind, said = type(error).__name__, told(error)["message"]
+    return DispatchError(f"{contract.function}: asking {contract.model} failed: {kind}: {said}")
+
+
+def _answered(question: Question, ends: float, limit: float) -> tuple[str, Any]:
+    """(text, value) of the answer, asked for in this thread."""
+    client = client_of(question.contract)
+    steps = question.steps(client, ends, limit)
+    with limits.ending(ends):
+        try:
+            step = next(steps)
+            while True:
+                came = None
+                try:
+                    if isinstance(step, dict):
+                        came = _send(question, client, step)
+                    else:
+                        time.sleep(step)
+                except Exception as error:  # noqa: BLE001 - sorted out there
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(came)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+async def _aanswered(question: Question, ends: float, limit: float) -> tuple[str, Any]:
+    """As `_answered`, on the running event loop."""
+    client = await async_client_of(question.contract)
+    steps = question.steps(client, ends, limit)
+    try:
+        step = next(steps)
+        while True:
+            came = None
+            try:
+                async with asyncio.timeout(ends - time.monotonic()):
+                    if isinstance(step, dict):
+                        came = await _asend(question, client, step)
+                    else:
+                        await asyncio.sleep(step)
+            except Exception as error:  # noqa: BLE001 - sorted out there
+                step = steps.throw(error)
+            else:
+                step = steps.send(came)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def _atext(question: Question, ends: float, limit: float) -> str:
+    return (await _aanswered(question, ends, limit))[0]
+
+
+def _send(question: Question, client: Client, request: dict[str, Any]) -> Any:
+    said = settings.current()
+    if not (said.debug or said.spans):
+        return client.client.chat.completions.create(**request)
+    from distilgen.runtime.witness import Witness  # noqa: PLC0415 - where it is asked for
+
+    with Witness(question, client.server, request) as witness:
+        return witness.saw(client.client.chat.completions.create(**request))
+
+
+async def _asend(question: Question, client: Client, request: dict[str, Any]) -> Any:
+    said = settings.current()
+    if not (said.debug or said.spans):
+        return await client.client.chat.completions.create(**request)
+    from distilgen.runtime.witness import Witness  # noqa: PLC0415
+
+    with Witness(question, client.server, request) as witness:
+        return witness.saw(await client.client.chat.completions.create(**request))
+
+
+_joining = Joining()
+_kept: tuple[int, Cache | None] = (-1, None)
+
+
+def _cache() -> Cache | None:
+    """Where answers are kept, if the settings say so."""
+    global _kept  # noqa: PLW0603 - one process, one cache
+    turn, known = _kept
+    if turn != settings.turn():
+        said = settings.current()
+        turn = settings.turn()
+        if known is not None:
+            known.close()
+        known = None
+        if said.cache is not None:
+            from distilgen.runtime.cache import open_cache  # noqa: PLC0415 - where it is asked for
+
+            known = open_cache(said.cache, said.cache_entries, said.cache_seconds)
+        _kept = turn, known
+    return known
+
+
+def _key(question: Question) -> bytes:
+    from distilgen.runtime.cache import key_of  # noqa: PLC0415 - as above
+
+    contract = question.contract
+    return key_of(
+        contract.fingerprint,
+        contract.answers,
+        contract.base_url,
+        contract.model or "",
+        question.text,
+    )
+
+
+def _values(contract: Contract, text: bytes) -> dict[str, Any]:
+    """Arguments as JSON values. Raises DispatchError for what has no JSON form."""
+    values: dict[str, Any] = json.loads(text)
+    if not arguments_.unserializable(text.decode()):
+        return values
+    for key, value in values.items():
+        if arguments_.unserializable(canonical_json(value)):
             raise DispatchError(
-                f"{contract.function}: the argument {bad[0]} holds a value that has no JSON form, "
+                f"{contract.function}: the argument {key} holds a value that has no JSON form, "
                 f"and cannot be sent to {contract.model}"
             )
-    return {
-        "model": contract.model,
-        **contract.request(values),
-        "timeout": settings.current().timeout,
-    }
+    return values
 
 
-def _answer(contract: Contract, returns: Any, completion: Any) -> Any:
-    text = _tool_arguments(contract, completion)
-    try:
-        answer = _adapter(contract, returns).validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = f"{where}: {first['msg']}" if where else first["msg"]
-    except ValueError as error:  # half of a character
-        what = str(error)
-    else:
-        return getattr(answer, RESULT_KEY) if contract.wraps_result else answer
-    message = (
-        f"{contract.function}: {contract.model} answered with no valid {contract.tool['name']}: "
-        f"{what}; {_BACK}"
-    )
-    raise InvalidAnswerError(message, answer=text)
-
-
-def _tool_arguments(contract: Contract, completion: Any) -> str:
-    who, name = f"{contract.function}: {contract.model}", contract.tool["name"]
-    choices = getattr(completion, "choices", None)  # a web page comes as text
-    if not choices:
-        said = completion if isinstance(completion, str) else None
-        message = f"{who} answered with no completion; is --base-url right? {_BACK}"
-        raise InvalidAnswerError(message, answer=said)
-    choice = choices[0]
-    calls = [
-        function
-        for call in choice.message.tool_calls or []
-        if (function := getattr(call, "function", None)) is not None
-    ]
-    matching = [function for function in calls if function.name == name]
-    if len(matching) == 1 and choice.finish_reason != "length":
-        return str(matching[0].arguments)
-    if choice.finish_reason == "length":
-        what = "was cut off at its token limit"
-    elif choice.message.refusal:
-        what = f"refused: {choice.message.refusal}"
-    else:
-        called = ", ".join(function.name for function in calls) or "none"
-        what = f"was to call the tool {name} once; it called {called}"
-    said = "\n".join(function.arguments for function in calls)
-    said = said or choice.message.refusal or choice.message.content
-    raise InvalidAnswerError(f"{who} {what}; {_BACK}", answer=said)
-
-
-def _adapter(contract: Contract, returns: Any) -> TypeAdapter[Any]:
-    known = _adapters.get(id(contract))
-    if known is None or known[0] != returns:
-        kind = returns
-        if contract.wraps_result:  # the raw text is validated: parsing it first would round numbers
-            kind = create_model("Answer", **{RESULT_KEY: (returns, ...)})  # type: ignore[call-overload]
-        known = _adapters[id(contract)] = (returns, TypeAdapter(kind))
-    return known[1]
-
-
-def _client(contract: Contract) -> Any:
-    """One client a server, shared by all threads."""
-    client = _clients.get(contract.base_url)
-    if client is None:
-        import openai  # noqa: PLC0415 - half a second, and a program may never ask
-
-        with _clients_lock:
-            client = _clients.get(contract.base_url)
-            if client is None:
-                client = _clients[contract.base_url] = _made(openai.OpenAI, contract)
-    return client
-
-
-async def _async_client(contract: Contract) -> Any:
-    """One client a server and event loop: its connections belong to the loop, and end with it."""
-    loop = asyncio.get_running_loop()
-    clients = _async_clients.setdefault(loop, {})
-    if contract.base_url not in clients:
-        import openai  # noqa: PLC0415
-
-        client = _made(openai.AsyncOpenAI, contract)
-        life = _life(client)
-        clients[contract.base_url] = client, life
-        await anext(life)
-    return clients[contract.base_url][0]
-
-
-async def _life(client: Any) -> AsyncGenerator[None, None]:
-    """Closes the client when the loop shuts its generators down, as `asyncio.run` does at its end:
-    nobody else is told in time.
-    """
-    try:
-        yield
-    finally:
-        _async_clients.pop(asyncio.get_running_loop(), None)
-        await client.close()
-
-
-def _after_fork() -> None:
-    # The connections are the parent's. Their objects are kept, for to collect them is to close
-    # them, and their locks may be held by threads that the child does not have.
-    global _clients_lock  # noqa: PLW0603
-    _clients_lock = threading.Lock()
-    _inherited.append((_clients.copy(), dict(_async_clients)))
-    _clients.clear()
-    _async_clients.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def _made(kind: Any, contract: Contract) -> Any:
-    import openai  # noqa: PLC0415
-
-    try:
-        return kind(base_url=contract.base_url)
-    except openai.OpenAIError:
-        setting = "async_client" if kind is openai.AsyncOpenAI else "client"
-        message = (
-            f"{contract.function}: no API key: set OPENAI_API_KEY (to any text, where the server "
-            f"wants none), or bring your own client with distilgen.configure({setting}=…)"
-        )
-        raise MissingCredentialsError(message) from None
-
-
-def _explain(contract: Contract, client: Any, error: Exception) -> NoReturn:
-    """Raise an error of ours, which says what to do, for one of the SDK's."""
-    import openai  # noqa: PLC0415
-
-    who, server = f"{contract.function}: {contract.model}", str(client.base_url)
-    if isinstance(error, openai.NotFoundError):
-        message = (
-            f"{who} is not known to {server} ({_said(error)}); name another with "
-            f"`distilgen dispatch --model …`, or its server with --base-url; {_BACK}"
-        )
-        raise ModelUnavailableError(message) from error
-    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        message = (
-            f"{who}: {server} refuses us ({_said(error)}); check OPENAI_API_KEY, and whether the "
-            f"host still serves this model; {_BACK}"
-        )
-        raise MissingCredentialsError(message) from error
-    if isinstance(error, openai.APITimeoutError):
-        seconds = settings.current().timeout
-        message = (
-            f"{who}: no answer from {server} in {seconds:g} seconds; give it more with "
-            f"DISTILGEN_TIMEOUT; {_BACK}"
-        )
-        raise DispatchError(message) from error
-    if isinstance(error, openai.APIConnectionError):
-        raise DispatchError(f"{who}: cannot reach {server}; {_BACK}") from error
-    if isinstance(error, openai.APIError):
-        raise DispatchError(f"{who}: {server} answered: {_said(error)}; {_BACK}") from error
-    raise error
-
-
-def _said(error: Any) -> str:
-    """The server's own words."""
-    body = getattr(error, "body", None)
-    message = body.get("message") if isinstance(body, dict) else None
-    return str(message or error)
+def _name(completion: Any) -> str | None:
+    """The server's name for a question."""
+    for attribute in ("_request_id", "id"):
+        name = getattr(completion, attribute, None)
+        if isinstance(name, str) and name:
+            return name
+    return None

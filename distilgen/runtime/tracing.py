@@ -12,7 +12,7 @@ from distilgen.runtime.call import told
 if TYPE_CHECKING:
     from distilgen.contract import Contract
 
-_log = logging.getLogger("distilgen")
+_log = logging.getLogger("distilgen.runtime")
 _API = "opentelemetry.trace"
 
 

@@ -1,24 +1,20 @@
 """The function that stands in the place of a recorded one: of its kind, with its parameters.
 
-It is generated, because Python binds arguments to parameters faster than anything that we could do
-with `*args` and `**kwargs`, and says itself what is wrong with them. In the texts below, names that
-are not the function's begin with `$`, which stands for a prefix that no parameter has.
+Its text is made of the parts below; see `generated`.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import os
-import sys
 import time
-from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
 from distilgen.runtime.call import Call
 from distilgen.runtime.control import inside
+from distilgen.runtime.generated import generated, holes_of, signature_of, start_unseen
 from distilgen.runtime.results import is_overlong
 from distilgen.runtime.stamp import DIGITS
 
@@ -26,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distilgen.runtime.recorder import Recorder
-
-_FILE = "<recorded by distilgen>"
 
 # What `Recorder.plan` is made of.
 _PLAN = (
@@ -100,6 +94,8 @@ _QUICKLY = """\
                 if $wrote != $size:
                     $recorder.go_on($line, $wrote)
                 $recorder.recorded += 1
+                if $call.pair is not None:
+                    $call.pair.written($line)
             except $Exception:
                 try:
                     $recorder.went_well($call, $text, {given}, $elapsed, $result)
@@ -205,12 +201,6 @@ async def recorded({parameters}):
 """
 )
 
-_MAKE = """\
-def make({names}):
-{body}
-    return recorded
-"""
-
 
 def wrapper(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, recorded: of the same kind, with the same signature and behaviour."""
@@ -233,79 +223,27 @@ def wrapper(recorder: Recorder, function: Callable[..., Any]) -> Callable[..., A
         "BaseException": BaseException,
         "StopIteration": StopIteration,
         "StopAsyncIteration": StopAsyncIteration,
-        "start_unseen": _start_unseen,
+        "start_unseen": start_unseen,
     }
-    signature = _signature(function)
-    names = set(signature.parameters)
-    prefix = "_"
-    while any(name.startswith(prefix) for name in names):
-        prefix += "_"
+    signature = signature_of(function)
     text = _text(function, signature, recorder.contract.parameters)
-    body = "".join(f"    {line}\n" for line in text.splitlines())
-    source = _MAKE.format(names=", ".join(f"${name}" for name in scope), body=body)
-    space: dict[str, Any] = {}
-    exec(_compiled(source.replace("$", prefix)), space)  # noqa: S102 - of the function's own names
-    made = space["make"](**{f"{prefix}{name}": value for name, value in scope.items()})
-    if isinstance(function, FunctionType):
-        # Frameworks evaluate string annotations in the `__globals__` of what they are given. The
-        # wrapper needs none of them: what it uses, it closes over.
-        made = FunctionType(
-            made.__code__, function.__globals__, function.__name__, closure=made.__closure__
-        )
-    given = signature.parameters.values()
-    positional = (
-        p.default for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    )
-    made.__defaults__ = (
-        tuple(default for default in positional if default is not inspect.Parameter.empty) or None
-    )
-    made.__kwdefaults__ = {
-        p.name: p.default
-        for p in given
-        if p.kind is p.KEYWORD_ONLY and p.default is not inspect.Parameter.empty
-    } or None
-    return functools.wraps(function)(made)
+    return generated(text, scope, function, signature)
 
 
 def missing(function: Callable[..., Any], parameters: tuple[str, ...]) -> list[str]:
     """The contract's parameters that the function does not have."""
-    known = _signature(function).parameters
+    known = signature_of(function).parameters
     return [name for name in parameters if name not in known]
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(source: str) -> CodeType:
-    return compile(source, _FILE, "exec")
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):  # annotations are not to be evaluated
-        import annotationlib  # noqa: PLC0415
-
-        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
-    return inspect.signature(function)
 
 
 def _text(
     function: Callable[..., Any], signature: inspect.Signature, taken: tuple[str, ...]
 ) -> str:
     """The wrapper's source. taken: the parameters that are recorded."""
-    parameters, arguments_ = [], []
-    kinds = [p.kind for p in signature.parameters.values()]
-    for place, p in enumerate(signature.parameters.values()):
-        stars = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
-        if p.kind is p.KEYWORD_ONLY and p.VAR_POSITIONAL not in kinds and "*" not in parameters:
-            parameters.append("*")
-        parameters.append(f"{stars}{p.name}")
-        if p.kind is p.POSITIONAL_ONLY and p.kind not in kinds[place + 1 :]:
-            parameters.append("/")
-        arguments_.append(f"{p.name}={p.name}" if p.kind is p.KEYWORD_ONLY else f"{stars}{p.name}")
     known = [name for name in taken if name in signature.parameters]
     holes = {
+        **holes_of(signature, known),
         "plan": _PLAN,
-        "parameters": ", ".join(parameters),
-        "arguments": ", ".join(arguments_),
-        "given": "{" + ", ".join(f'"{name}": {name}' for name in known) + "}",
         "form": "".join(f"$kind{i}, $items{i}, " for i in range(len(known))) + "$write_given,",
         "fits": " and ".join(
             f"$type({name}) in $kind{i}"
@@ -322,15 +260,3 @@ def _text(
     return _FUNCTION.format(
         **holes, **{"async": "async " if waits else "", "await": "await " if waits else ""}
     )
-
-
-def _start_unseen(source: Any) -> Any:
-    """The first step of an async generator that no event loop is to know: the loop closes ours,
-    which closes this one, and would else close both at once.
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return source.asend(None)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)

@@ -228,7 +228,7 @@ class Reader:
             decorators=tuple(segment(item) for item in node.decorator_list),
             is_async=isinstance(node, ast.AsyncFunctionDef),
             is_generator="yield" in self.source.text and _yields(node),
-            empty=all(_says_nothing(statement) for statement in node.body),
+            empty=all(says_nothing(statement) for statement in node.body),
             nested=place.nested,
             typing_only=place.typing_only,
             skipped=self._is_skipped(node),
@@ -423,7 +423,8 @@ def _yields(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return False
 
 
-def _says_nothing(node: ast.stmt) -> bool:
+def says_nothing(node: ast.stmt) -> bool:
+    """Is it a statement of a body that is none: a docstring, `...`, `pass`, NotImplementedError?"""
     if isinstance(node, ast.Pass):
         return True
     if isinstance(node, ast.Expr):  # a docstring or `...`

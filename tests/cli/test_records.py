@@ -35,6 +35,7 @@ def record(number: int, **changes: Any) -> str:
         "contract": "0" * 32,
         "source": "teacher",
         "elapsed_ms": float(number),
+        "rollout": None,
         "arguments": {"text": f"call {number}"},
         "result": ANSWER,
         **changes,
@@ -44,9 +45,10 @@ def record(number: int, **changes: Any) -> str:
 
 
 ERROR = {"type": "ValueError", "message": "no such letter"}
+CANARY = {"mode": "canary", "model": "ft:small", "ms": 1.5, "asks": 2, "input_tokens": 1234}
 LINES = (
     record(1),
-    record(2, function="shop.mail:Mailer.send", source="ft:small"),
+    record(2, function="shop.mail:Mailer.send", source="ft:small", rollout=CANARY),
     record(3, result=None, error=ERROR),
     record(4, contract="f" * 32, arguments={"text": {"$unserializable": "m.T"}}),
 )
@@ -117,6 +119,7 @@ def test_list_as_json_is_what_is_stored(kept: Cli) -> None:
         (["--until", "2026-01-02"], [1, 2]),
         (["--until", "2026-01-02T00:00"], [1]),
         (["--source", "ft:small"], [2]),
+        (["--mode", "canary"], [2]),
         (["--errors"], [3]),
         (["--no-errors"], [1, 2, 4]),
         (["reply", "--no-errors", "--since", "2026-01-02"], [4]),
@@ -212,6 +215,10 @@ def test_show(kept: Cli) -> None:
     assert '"text": "call 1"' in ran.out
     ran = kept("records", "show", "019b76da-a800-7003")
     assert '"message": "no such letter"' in ran.out
+    ran = kept("records", "show", "019b76da-a800-7002")
+    assert (
+        "mode      canary\nstudent   ft:small, 1.5ms, 2 questions, 1,234 tokens in\n\n" in ran.out
+    )
     ran = kept("records", "show", "019b")
     assert ran.code == 2
     assert "019b: is the beginning of several: 019b76da-a800-7001-8000-000000000001, " in ran.err
@@ -220,6 +227,32 @@ def test_show(kept: Cli) -> None:
     ran = kept("records", "show", "x")
     assert ran.code == 2
     assert f"x: no record in {FOLDER} has an id that begins so" in ran.err
+
+
+def test_show_what_a_student_had_to_do_with_it(kept: Cli) -> None:
+    compared = {"mode": "shadow", "model": "m", "ms": 30, "asks": 1, "of": "019b-1"}
+    kept.write({
+        FILE: record(1, source="m", rollout={
+            **compared, "agrees": False, "input_tokens": 9, "output_tokens": 2, "cached": True,
+            "confidence": 0.98765, "guard": "opened: \x1b[2J1 of 2",
+        })
+        + record(2, source="m", rollout={**compared, "agrees": True})
+        + record(3, rollout={"mode": "fallback", "model": "m", "ms": 31e3, "error": ERROR})
+        + record(4, source="m", rollout={"mode": "fallback", "model": "m"})
+        + record(5, source="big"),
+    })  # fmt: skip
+    page = kept("records", "show", "019b76da-a800-7001").out
+    said = "m, 30ms, 1 question, 9 tokens in, 2 out, confidence 0.988, cached"
+    assert f"mode      shadow\nstudent   {said}\npair of   019b-1, not equal\n" in page
+    assert "guard     opened: \\x1b[2J1 of 2\n" in page
+    assert "pair of   019b-1, equal\n" in kept("records", "show", "019b76da-a800-7002").out
+    page = kept("records", "show", "019b76da-a800-7003").out
+    assert "mode      fallback\nstudent   m, 31s\nfailed    ValueError: no such letter\n" in page
+    arrows = [line.partition("…")[2][1] for line in kept("records", "list").out.splitlines()]
+    assert arrows == ["≠", "=", "→", "⇒", "⇒"]
+    for number in (1, 4):
+        ran = kept("records", "show", f"019b76da-a800-700{number}", "--row")
+        assert (ran.code, "a student answered it" in ran.err) == (2, True)
 
 
 def test_show_a_row(kept: Cli) -> None:
@@ -254,7 +287,7 @@ def test_stats(kept: Cli) -> None:
     )
     ran = kept("records", "stats", "--by", "error,month")
     assert ran.code == 2
-    assert "'month' is not one of function, contract, day, source, error" in ran.err
+    assert "'month' is not one of function, contract, day, source, mode, error" in ran.err
     assert said["groups"][3] | {"error": "ValueError", "day": "2026-01-03"} == said["groups"][3]
 
 
@@ -380,11 +413,22 @@ def test_export_and_import_of_csv(kept: Cli) -> None:
     rows = list(csv.DictReader(io.StringIO(kept("records", "export", "--format", "csv", "--output",
                                                 "-", "--errors").out)))  # fmt: skip
     assert json.loads(rows[0]["error"]) == ERROR
-    assert (rows[0]["result"], rows[0]["elapsed_ms"]) == ("", "3.0")
+    assert (rows[0]["result"], rows[0]["elapsed_ms"], rows[0]["rollout"]) == ("", "3.0", "")
     kept("records", "delete", "--all", "--yes")
     ran = kept("records", "import", "all.csv")
     assert (ran.code, ran.err) == (0, f"5 records added to {FOLDER}\n")
     assert kept("records", "list", "--json").out == before
+
+
+def test_import_of_csv_from_before_there_were_rollouts(kept: Cli) -> None:
+    text = kept("records", "export", "--format", "csv", "--output", "-", "--source", "teacher").out
+    rows = [[*row[:9], *row[10:]] for row in csv.reader(io.StringIO(text))]
+    assert "rollout" not in rows[0]
+    with (kept.folder / "old.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    kept("records", "delete", "--all", "--yes")
+    assert kept("records", "import", "old.csv").err == f"3 records added to {FOLDER}\n"
+    assert kept("records", "list", "--json").out == "".join([LINES[0], *LINES[2:]])
 
 
 def test_flat_csv_is_for_spreadsheets(kept: Cli) -> None:
@@ -396,7 +440,8 @@ def test_flat_csv_is_for_spreadsheets(kept: Cli) -> None:
     })  # fmt: skip
     ran = kept("records", "export", "--format", "csv", "--flatten", "--output", "-")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
-    assert list(rows[0])[9:] == [
+    assert list(rows[0])[9] == "rollout"
+    assert list(rows[0])[10:] == [
         "arguments.text", "arguments.n", "arguments.more", "result.to", "result.urgent", "result",
         "error",
     ]  # fmt: skip
@@ -422,6 +467,7 @@ def test_parquet_has_types(kept: Cli) -> None:
     assert rows[0]["at"].isoformat() == "2026-01-01T00:00:00+00:00"
     assert json.loads(rows[0]["arguments"]) == {"text": "call 1"}
     assert (rows[2]["result"], json.loads(rows[2]["error"])) == (None, ERROR)
+    assert (json.loads(rows[1]["rollout"]), rows[2]["rollout"]) == (CANARY, None)
     assert rows[4]["at"] is None
     ran = kept("records", "import", "all.parquet")
     assert (ran.code, "all.parquet: is a Parquet file, which is not read" in ran.err) == (2, True)

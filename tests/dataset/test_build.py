@@ -90,6 +90,31 @@ def test_what_is_left_out_is_counted(
     assert all(isinstance(item, Malformed) for item in outcome.malformed)
 
 
+def test_students_learn_from_teachers_alone(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    def told(mode: str, **more: object) -> dict[str, object]:
+        return {"rollout": {"mode": mode, **more}}
+
+    folder = store(
+        line("a", **told("shadow")),
+        line("a", result={"subject": "student's"}, source="m", **told("shadow", of="x")),
+        line("b", result=None, error={"type": "E"}, source="m", **told("shadow", of="x")),
+        line("c", **told("canary")),
+        line("d", source="m", **told("canary", model="m")),
+        line("e", source="m", **told("fallback", model="m")),
+        line("f", **told("fallback", model="m", error={"type": "E"})),
+        line("g", source="big", **told("dispatch", model="big")),
+        line("h", source="imported from elsewhere"),
+        line("i", source="m", contract="0" * 32, **told("canary", model="m")),
+    )
+    (one,) = built(folder, tmp_path, contract).built
+    assert one.left_out == {"answered by the student": 4, "of an older contract": 1}
+    taught = [row["messages"][1]["content"] for row in rows(one.folder / "train.jsonl")]
+    assert taught == [f'{{"topic":"{topic}"}}' for topic in "acfgh"]
+    assert one.conflicts == 0
+
+
 PERSON = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "kind": {"enum": ["a", "b"]}},

@@ -54,7 +54,7 @@ def _shown(value: object) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
-@pytest.mark.parametrize("state", ["instrumented", "dispatched"])
+@pytest.mark.parametrize("state", ["instrumented", "dispatched", "recorded stubs", "shared"])
 def test_functions_look_as_they_did(state: State, load: Callable[[State], Any]) -> None:
     expected = appearance(load("original"))
     assert len(expected) > 40

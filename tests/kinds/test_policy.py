@@ -27,6 +27,14 @@ LEFT_ALONE = {
 }
 
 
+AGAIN = {
+    "instrumented": "instrument",
+    "dispatched": "dispatch --model small",
+    "recorded stubs": "dispatch --model small --record",
+    "shared": "instrument",
+}
+
+
 def distilgen(folder: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "distilgen", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -54,7 +62,7 @@ def test_reasons(states: Path) -> None:
     assert not [item for item in found if item["function"].startswith("post.excluded")]
 
 
-@pytest.mark.parametrize("state", ["instrumented", "dispatched"])
+@pytest.mark.parametrize("state", AGAIN)
 def test_what_is_left_alone_is_not_touched(states: Path, state: str) -> None:
     for name in ("alone", "excluded", "models", "use", "__init__"):
         file = f"src/post/{name}.py"
@@ -62,14 +70,13 @@ def test_what_is_left_alone_is_not_touched(states: Path, state: str) -> None:
         assert not (states / state / f"src/post/_{name}_distil.py").exists()
 
 
-@pytest.mark.parametrize("state", ["instrumented", "dispatched"])
+@pytest.mark.parametrize("state", AGAIN)
 def test_there_and_back(states: Path, state: str, tmp_path: Path) -> None:
     """A second run changes nothing, `check` is content, and restore gives every byte back."""
     folder = tmp_path / "project"
     shutil.copytree(states / state, folder)
     before = files(folder)
-    again = ("instrument",) if state == "instrumented" else ("dispatch", "--model", "small")
-    distilgen(folder, *again, "src")
+    distilgen(folder, *AGAIN[state].split(), "src")
     assert files(folder) == before
     distilgen(folder, "check")
     distilgen(folder, "restore", "src")

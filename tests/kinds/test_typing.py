@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-STATES = ("original", "instrumented", "dispatched")
+STATES = ("original", "instrumented", "dispatched", "recorded stubs", "shared")
 
 
 def test_mypy(states: Path, tmp_path: Path) -> None:

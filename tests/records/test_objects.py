@@ -54,6 +54,14 @@ def test_batches_are_read_by_their_names(url: str, line: Line) -> None:
     assert topics(url) == [1, 2, 3, 4]
 
 
+def test_a_record_says_all_that_it_said(url: str, line: Line) -> None:
+    told = {"mode": "shadow", "model": "ft:é", "ms": 1.5, "agrees": True}
+    ObjectStore(url).append([line(1, rollout=told)], "a")
+    (item,) = ObjectStore(url).read()
+    assert isinstance(item, Record)
+    assert item.rollout == told
+
+
 def test_a_batch_replaces_the_one_of_its_name(url: str, line: Line) -> None:
     store = ObjectStore(url)
     store.append([line(1)], "a")

@@ -58,15 +58,23 @@ def test_what_is_no_moment(text: str) -> None:
         (Selection(until=began_at("2026-11-03T01:02:03.000004")), False),
         (Selection(source="teacher"), True),
         (Selection(source="ft:x"), False),
+        (Selection(mode="canary"), True),
+        (Selection(mode="shadow"), False),
         (Selection(failed=False), True),
         (Selection(failed=True), False),
     ],
 )
 def test_what_a_selection_takes(selection: Selection, taken: bool, line: Line) -> None:
-    record = parse("", 1, line(contract="abcd"))
+    record = parse("", 1, line(contract="abcd", rollout={"mode": "canary"}))
     assert isinstance(record, Record)
     assert selection.takes(record) is taken
     assert selection.takes_all is (selection == Selection())
+
+
+def test_a_record_without_a_rollout_has_no_mode(line: Line) -> None:
+    record = parse("", 1, line())
+    assert isinstance(record, Record)
+    assert not Selection(mode="shadow").takes(record)
 
 
 def test_a_record_without_a_time_is_in_none(line: Line) -> None:

@@ -71,7 +71,7 @@ def test_a_record_that_is_there_is_not_added_again(url: str, timed: Callable[[in
 
 
 def test_the_line_is_kept_as_it_is(url: str, line: Line) -> None:
-    odd = line('é \\u0000 \ud800 "quoted" 100%s :name')
+    odd = line('é \\u0000 \ud800 "quoted" 100%s :name', rollout={"mode": "shadow"})
     SqlStore(url).append([odd], "batch")
     ((text,),) = execute(url, f"SELECT line FROM {TABLE}")
     assert str(text).encode() + b"\n" == odd

@@ -52,7 +52,8 @@ def test_counts(line: Line) -> None:
     def records() -> Iterator[Record]:
         yield record(line("a", elapsed_ms=3))
         yield record(line({"$unserializable": "m.T"}, at="2026-11-05T00:00:00Z", elapsed_ms=1))
-        yield record(line("b", function="other", result=None, error=error))
+        told = {"mode": "canary"}
+        yield record(line("b", function="other", result=None, error=error, rollout=told))
         yield record(line("b", function="other", result=None, error={}, at=None))
 
     groups = count(records(), ["function"])
@@ -74,3 +75,5 @@ def test_counts(line: Line) -> None:
         ("2026-11-03", "ValueError", "teacher"): 1,
         ("2026-11-05", "", "teacher"): 1,
     }
+    by_mode = count(records(), ["mode"])
+    assert {names: group.calls for names, group in by_mode.items()} == {("",): 3, ("canary",): 1}

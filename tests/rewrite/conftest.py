@@ -11,6 +11,7 @@ from roundtrip import contract_of
 from distilgen.rewrite import marks, module, originals, restoration, run, steps
 from distilgen.rewrite.archive import Archive
 from distilgen.rewrite.elsewhere import Elsewhere
+from distilgen.rewrite.routes import Route
 from distilgen.source import files
 from distilgen.source.functions import survey
 from distilgen.source.index import Index
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from distilgen.errors import SourceError
     from distilgen.source.functions import Surveyed
 
-Step = Literal["instrument", "dispatch"]
+Step = Literal["instrument", "dispatch", "dispatch and record", "shadow", "canary", "fallback"]
+
+ROUTES: dict[Step, Route] = {
+    "dispatch": Route("dispatch"),
+    "dispatch and record": Route("dispatch", records=True),
+    "shadow": Route("shadow"),
+    "canary": Route("canary"),
+    "fallback": Route("fallback"),
+}
 
 MODELS = """\
 from pydantic import BaseModel
@@ -111,15 +120,18 @@ class Workbench:
         """What a step would do."""
         if step == "instrument":
             return steps.instrument(self.load(), self.wanted(*only), _refuse)
+        return self.route(ROUTES[step], *only, model=model, prune=prune)
+
+    def route(
+        self, route: Route, *only: str, model: str | None = "ft:one", prune: bool = False
+    ) -> module.Planned:
+        """What it would be to have the calls go so."""
         elsewhere = Elsewhere(Archive(self.project), sorted(self.project.rglob("*.py")))
-        return steps.dispatch(
-            self.load(),
-            self.wanted(*only),
-            _refuse,
-            model=model,
-            base_url=None,
-            elsewhere=elsewhere if prune else None,
-        )
+        wishes = [
+            steps.Wish(item, replace(contract, model=model), route)
+            for item, contract in self.wanted(*only)
+        ]
+        return steps.route(self.load(), wishes, _refuse, elsewhere=elsewhere if prune else None)
 
     def run(
         self, step: Step, *only: str, model: str = "ft:one", prune: bool = False

@@ -10,10 +10,12 @@ import pytest
 from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError
 from distilgen.rewrite import contracts_file, drift
 from distilgen.rewrite.finding import KINDS
+from distilgen.rewrite.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from distilgen import lock
     from distilgen.contract import Contract
     from distilgen.source.functions import Surveyed
     from tests.rewrite.conftest import Step, Workbench
@@ -40,12 +42,13 @@ def _found(
     sources: Mapping[str, str] | None = None,
     absent: frozenset[str] = frozenset(),
     by_source: Mapping[str, int] | None = None,
+    locked: Mapping[str, lock.Function] | None = None,
 ) -> list[tuple[int, str, str, str]]:
     """(line, function, message, command) of the findings.
 
     fresh: what the contracts have as the code is now, where it is not what was frozen; now: as far
     as reading tells. sources: of the types now. absent: packages that they need. by_source: what
-    must have been compared by source.
+    must have been compared by source. locked: what the lock says.
     """
     contracts = {item.function.qualname: contract for item, contract in bench.wanted()}
 
@@ -59,7 +62,9 @@ def _found(
         return replace(frozen, **fresh), absent
 
     code = drift.Code(freeze or frozen_anew, refrozen)
-    listed = list(drift.findings(bench.load(), bench.surveyed(), code, trained or {}, new=new))
+    listed = list(
+        drift.findings(bench.load(), bench.surveyed(), code, trained or {}, locked or {}, new=new)
+    )
     assert all(item.path == bench.path for item in listed)
     assert {item.kind for item in listed} <= set(KINDS)
     if by_source is not None:
@@ -378,7 +383,69 @@ def test_a_student_of_a_changed_source_is_dispatched_again(bench: Workbench) -> 
     assert (line, mend) == (5, "distilgen dispatch --model 'ft:one 1' --only f shop/mail.py")
 
 
-@pytest.mark.parametrize(("step", "line"), [("instrument", 5), ("dispatch", 4)])
+SERVED: dict[Step, tuple[dict[str, Any], str]] = {
+    "canary": (
+        {"share": 0.05, "base_url": "http://a", "timeout": 5.0, "min_agreement": 0.9},
+        (
+            "--mode canary --model ft:one --base-url http://a --share 5% --min-agreement 90% "
+            "--timeout 5"
+        ),
+    ),
+    "dispatch and record": (
+        {"min_agreement": 0.9, "reasks": 0},
+        "--model ft:one --reasks 0 --record",
+    ),
+}
+
+
+@pytest.mark.parametrize(("step", "settings", "options"), [(s, *row) for s, row in SERVED.items()])
+def test_a_student_is_dispatched_again_as_it_was(
+    bench: Workbench, step: Step, settings: dict[str, Any], options: str
+) -> None:
+    def freeze(_: Surveyed) -> Contract:
+        raise NOT_HERE
+
+    bench.put(TEXT).run(step)
+    _edited(bench, sources=BEFORE, **settings)
+    ((_, _, _, mend),) = _found(bench, freeze=freeze, sources={**BEFORE, "shop.a:B": "0c"})
+    assert mend == f"distilgen dispatch {options} --only f shop/mail.py"
+
+
+MODES: tuple[Step, ...] = ("shadow", "canary", "fallback")
+
+
+@pytest.mark.parametrize("step", MODES)
+def test_of_a_function_with_a_student_beside_it(bench: Workbench, step: Step) -> None:
+    bench.put(TEXT).run(step)
+    again = f"{AGAIN} with --mode {step}"
+    changed = "its contract changed: the user message's format"
+    assert _found(bench, fresh={"user_message": "{call}"}) == [(6, "f", changed, again)]
+    other = "its model ft:one was trained for another contract, 000000000000"
+    mend = "distilgen rollout set shop.mail:f --model NAME"
+    assert _found(bench, trained={"ft:one": "0" * 32}) == [(6, "f", other, mend)]
+    _edited(bench, model=None)
+    assert _found(bench) == [(6, "f", f"is in {step} mode without a model", mend)]
+    _edited(bench, system_prompt="Other.")
+    edited = "its contract in _mail_distil.py was edited by hand"
+    assert (6, "f", edited, VERSIONS) in _found(bench)
+
+
+@pytest.mark.parametrize("step", MODES)
+def test_a_lost_decorator_of_a_mode(bench: Workbench, step: Step) -> None:
+    states = bench.put(TEXT).run(step).states
+    bench.put(TEXT)
+    mend = f"distilgen rollout set shop.mail:f --mode {step}"
+    assert _found(bench, locked=states) == [(4, "f", "lost its decorator", mend)]
+    assert _found(bench) == [(4, "f", "lost its decorator", INSTRUMENT)]
+
+
+def test_a_recorded_function_may_keep_a_model(bench: Workbench) -> None:
+    bench.put(TEXT).write(bench.route(Route("record")))
+    assert bench.load().contracts["f"].model == "ft:one"
+    assert _found(bench, trained={"ft:one": "0" * 32}) == []
+
+
+@pytest.mark.parametrize(("step", "line"), [("instrument", 5), ("dispatch", 4), ("canary", 5)])
 def test_an_import_that_is_gone(bench: Workbench, step: Step, line: int) -> None:
     bench.put(TEXT).run(step)
     (imported,) = [text for text in bench.raw.decode().split("\n") if "_mail_distil" in text]

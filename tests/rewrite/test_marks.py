@@ -24,6 +24,17 @@ STUB = f"{IMPORT}def f():\n  return _distil.f.dispatch(M)\n"
 
 FOUND = {
     "recorded": (RECORDED, [("f", "f", "recorded")]),
+    "shadow": (RECORDED.replace(".record", ".shadow"), [("f", "f", "shadow")]),
+    "canary": (RECORDED.replace(".record", ".canary"), [("f", "f", "canary")]),
+    "fallback": (RECORDED.replace(".record", ".fallback"), [("f", "f", "fallback")]),
+    "dispatched and recorded": (
+        STUB.replace("def f", "@_distil.f.record\ndef f"),
+        [("f", "f", "dispatched")],
+    ),
+    "recorded, with a call of another's student": (
+        RECORDED.replace(": ...", ": _distil.g.dispatch(M)"),
+        [("f", "f", "recorded")],
+    ),
     "dispatched": (STUB, [("f", "f", "dispatched")]),
     "dispatched, awaited": (
         STUB.replace("def", "async def").replace("return", "return await").replace(".d", ".ad"),

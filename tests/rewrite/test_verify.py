@@ -101,8 +101,8 @@ def test_an_edit_that_cannot_be_taken_back(
 ) -> None:
     planned = record.decoration
 
-    def sloppy(source: SourceFile, function: FunctionNode, contract: str) -> Edit:
-        edit = planned(source, function, contract)
+    def sloppy(source: SourceFile, function: FunctionNode, contract: str, verb: str) -> Edit:
+        edit = planned(source, function, contract, verb)
         return Edit(edit.start, edit.stop, "\n" + edit.replacement)
 
     monkeypatch.setattr(record, "decoration", sloppy)

@@ -85,7 +85,7 @@ def test_a_timeout_must_be_seconds(
         configure(timeout=float(seconds) if seconds != "soon" else "soon")  # type: ignore[arg-type]
     settings.forget()
     monkeypatch.setenv("DISTILGEN_TIMEOUT", seconds)
-    assert settings.current().timeout == 30.0
+    assert settings.current().timeout is None
     assert "DISTILGEN_TIMEOUT" in caplog.text
 
 

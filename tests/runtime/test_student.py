@@ -34,7 +34,7 @@ from distilgen.errors import (
 from distilgen.records.files import read
 from distilgen.records.record import Record
 from distilgen.rows import openai_tools
-from distilgen.runtime import Contract, configure, student
+from distilgen.runtime import Contract, clients, configure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -243,7 +243,9 @@ BAD = {
         "Dear Ann",
     ),
     "filtered": Bad(
-        completion(MODEL, None, "", finish_reason="content_filter"), "it called none", None
+        completion(MODEL, None, "", finish_reason="content_filter"),
+        "was stopped by the host's content filter",
+        None,
     ),
     "wrong tool": Bad(completion(MODEL, "Other", "{}"), "it called Other", "{}"),
     "two calls": Bad(
@@ -342,7 +344,7 @@ def test_without_a_key(ask: str, contract_of: ContractOf, monkeypatch: pytest.Mo
         "shop.mail:compose: no API key: set OPENAI_API_KEY (to any text, where the server wants "
         f"none), or bring your own client with distilgen.configure({setting}=…)"
     )
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_without_a_model(contract_of: ContractOf) -> None:
@@ -361,11 +363,11 @@ def test_without_a_model(contract_of: ContractOf) -> None:
         (
             error(401, "Incorrect API key", "invalid_api_key"),
             MissingCredentialsError,
-            ["refuses us", "Incorrect API key", "check OPENAI_API_KEY"],
+            ["refuses the key", "Incorrect API key", "check OPENAI_API_KEY"],
         ),
         (
             error(403, "Not for you", "not_allowed"),
-            MissingCredentialsError,
+            ModelUnavailableError,
             ["refuses us", "Not for you", "still serves this model"],
         ),
         (error(400, "Too long", "context_length_exceeded"), DispatchError, ["Too long"]),
@@ -447,11 +449,12 @@ def test_an_argument_without_json_form_is_not_sent(contract_of: ContractOf) -> N
         assert server.requests == []
 
 
-def test_what_the_client_itself_raises_comes_as_it_is(contract_of: ContractOf) -> None:
+def test_what_the_client_itself_raises_is_told(contract_of: ContractOf) -> None:
     configure(client=Surprising())
     contract = contract_of(compose, model=MODEL)
-    with pytest.raises(TypeError, match="surprise"):
+    with pytest.raises(DispatchError, match="raised TypeError: surprise") as caught:
         contract.dispatch(Email, topic="a", urgent=False)
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 class Surprising:
@@ -482,7 +485,7 @@ def test_a_client_is_shared_by_threads(contract_of: ContractOf) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert list(student._clients) == [server.base_url]
+        assert list(clients._clients) == [(server.base_url, None)]
     assert answers == [Email(subject="a")] * 8
 
 
@@ -495,7 +498,7 @@ def test_a_client_is_kept_for_each_server(contract_of: ContractOf) -> None:
             contract = contract_of(compose, model=MODEL, base_url=server.base_url)
             contract.dispatch(Email, topic="a", urgent=False)
     assert [len(server.requests) for server in (one, two)] == [2, 1]
-    assert len(student._clients) == 2
+    assert len(clients._clients) == 2
 
 
 def test_the_servers_address_may_come_from_the_environment(
@@ -514,7 +517,7 @@ def test_a_configured_client_is_the_one_that_asks(contract_of: ContractOf) -> No
             configure(client=client)
             contract.dispatch(Email, topic="a", urgent=False)
         assert server.requests[0].headers["authorization"] == "Bearer mine"
-    assert not student._clients
+    assert not clients._clients
 
 
 def test_an_async_client_ends_with_its_event_loop(contract_of: ContractOf) -> None:
@@ -522,25 +525,25 @@ def test_an_async_client_ends_with_its_event_loop(contract_of: ContractOf) -> No
         contract = contract_of(compose, model=MODEL, base_url=server.base_url)
         questions = (contract.adispatch(Email, topic="a", urgent=False) for _ in range(3))
         answers = await asyncio.gather(*questions)
-        ((client, _),) = student._async_clients[asyncio.get_running_loop()].values()
-        clients.append(client)
+        ((client, _),) = clients._async_clients[asyncio.get_running_loop()].values()
+        known.append(client.client)
         return answers
 
-    clients: list[Any] = []
+    known: list[Any] = []
     with OpenAIServer(lambda _: Response(body=body())) as server:
         for _ in range(2):
             assert asyncio.run(ask()) == [Email(subject="a")] * 3
-            assert not student._async_clients
-    assert clients[0] is not clients[1]
-    assert all(client.is_closed() for client in clients)
-    clients.clear()
+            assert not clients._async_clients
+    assert known[0] is not known[1]
+    assert all(client.is_closed() for client in known)
+    known.clear()
     gc.collect()  # a connection left open would warn
 
 
 FORKED = """
 import multiprocessing, os, sys
 from pydantic import BaseModel
-from distilgen.runtime import Contract, student
+from distilgen.runtime import Contract, clients
 
 class Email(BaseModel):
     subject: str
@@ -552,7 +555,7 @@ contract = Contract(
 )
 
 def ask(topic):
-    assert bool(student._clients) is asked, "a child asks through a client of its own"
+    assert bool(clients._clients) is asked, "a child asks through a client of its own"
     for _ in range(20):
         answer = contract.dispatch(Email, topic=topic)
         assert answer.subject == topic, (answer, topic)
@@ -589,6 +592,7 @@ def test_openai_is_imported_by_the_first_question_only() -> None:
     program = """
         import sys
         from distilgen.runtime import Contract, student
+        import distilgen.runtime.stubs
         assert "openai" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)

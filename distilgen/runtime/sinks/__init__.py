@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from distilgen.records import urls
-from distilgen.runtime import settings
+from distilgen.runtime import beside, settings
 
 if TYPE_CHECKING:
     from distilgen.runtime.settings import Settings
@@ -58,11 +59,15 @@ def forget() -> None:
 
 
 def flush(seconds: float | None = None) -> int:
-    """Bring what was recorded to its place, in at most so many seconds, or as many as the settings
-    say; how many records are still on their way.
+    """Have the students answer what they are asked beside the program's own work, and bring what
+    was recorded to its place, in at most so many seconds, or as many as the settings say; how many
+    records are still on their way.
     """
     if seconds is None:
         seconds = settings.current().flush_seconds
+    ends = time.monotonic() + seconds
+    beside.drain(seconds)
+    seconds = max(ends - time.monotonic(), 0.0)
     return 0 if _sink is None else _sink.flush(seconds)
 
 
@@ -76,4 +81,9 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-atexit.register(forget)
+
+
+@atexit.register
+def _end() -> None:
+    beside.finish(settings.current().flush_seconds)
+    forget()

@@ -9,10 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from distilgen.runtime import beside
+
 if TYPE_CHECKING:
     from distilgen.runtime.sinks.spool import SpoolSink
 
-_log = logging.getLogger("distilgen")
+_log = logging.getLogger("distilgen.runtime.sinks")
 _sinks: dict[SpoolSink, int] = {}
 """And how many of their records had not arrived when they were flushed last."""
 
@@ -53,6 +55,7 @@ def _register() -> None:
 
 def _flush() -> None:
     global _spent  # noqa: PLW0603
+    beside.drain(max((sink.seconds for sink in _sinks), default=0.0))  # it leaves records, too
     for sink, left in tuple(_sinks.items()):
         if sink.flush(0) > left:  # else there is nothing new, and the rest was tried
             start = time.monotonic()

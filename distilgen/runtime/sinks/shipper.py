@@ -35,7 +35,7 @@ _TRIES = 3
 _ADOPTED_AT_ONCE = 8
 """Batches of dead processes between two of our own."""
 
-_log = logging.getLogger("distilgen")
+_log = logging.getLogger("distilgen.runtime.sinks")
 _parents: list[object] = []
 """Stores that a fork has given us: their connections are the parent's, and must not be closed."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distilgen.contract import Contract
     from distilgen.runtime.settings import Settings
 
-_log = logging.getLogger("distilgen")
+_log = logging.getLogger("distilgen.runtime.sinks")
 
 _HELD = 4
 """Full segments that are kept open until they have arrived. More are let go of, for whoever comes

@@ -304,7 +304,7 @@ def test_a_database_is_stopped_and_started_again(
     postgres.start()
     until(lambda: sink.flush(60) == 0)
     assert ids(url) == [f"id-{n:06}" for n in range(1500)]
-    down, up = (line for line in caplog.records if line.name == "distilgen")
+    down, up = (line for line in caplog.records if line.name == "distilgen.runtime.sinks")
     assert (down.levelname, up.levelname) == ("WARNING", "INFO")
     assert down.getMessage().startswith(f"records wait in {sink.folder}: postgresql://postgres:…@")
     assert "open-sesame" not in caplog.text
@@ -346,8 +346,11 @@ def test_the_end_of_a_program_waits_no_longer_than_it_may(
     assert done.returncode == 0
     folder = folder_of(tmp_path / "spool", url)
     *down, left = done.stderr.splitlines()
-    assert left == f"distilgen WARNING {folder}: 2 records wait for the next start"
-    assert all(text.startswith(f"distilgen WARNING records wait in {folder}: ") for text in down)
+    assert left == f"distilgen.runtime.sinks WARNING {folder}: 2 records wait for the next start"
+    assert all(
+        text.startswith(f"distilgen.runtime.sinks WARNING records wait in {folder}: ")
+        for text in down
+    )
     assert "secret-word" not in done.stderr
 
 

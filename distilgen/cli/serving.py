@@ -1,0 +1,253 @@
+"""Which calls a student gets, and how it is asked: the options of `dispatch` and `rollout set`."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from distilgen import contract as contracts
+from distilgen.config import unknown_provider
+from distilgen.errors import UsageError
+from distilgen.rewrite import contracts_file
+from distilgen.rewrite.routes import BESIDE, OF_BESIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from distilgen import lock
+    from distilgen.config import Config
+    from distilgen.contract import Contract
+    from distilgen.rewrite.routes import Mode
+
+_NONE = "none"
+_MODES = (
+    "dispatch: the model answers, in the place of the function; shadow: the function answers, and "
+    "the model is asked beside it; canary: the model answers a share of the calls; fallback: the "
+    "model answers, and where it fails, the function."
+)
+
+
+provider = click.option(
+    "--provider", metavar="NAME", help="A profile in [tool.distilgen.providers.NAME]."
+)
+
+
+class _Value(NamedTuple):
+    """The value of an option that was given; None for `none`."""
+
+    value: Any
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[_Value]
+else:
+    _ParamType = click.ParamType  # generic as of click 8.2 and later alone
+
+
+class _Setting(_ParamType):
+    """A contract's setting, or `none` to have none. read: a text as its value, or ValueError."""
+
+    def __init__(self, field: str, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._fits = contracts_file.NUMBERS.get(field, lambda _: True)
+        self._read = read
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> _Value:
+        if value == _NONE:
+            return _Value(None)
+        try:
+            read = self._read(value)
+            if self._fits(read):
+                return _Value(read)
+        except ValueError:
+            pass
+        raise click.BadParameter(f"{value!r} is no {self.name}", ctx, param)
+
+
+def _share(text: str) -> float:
+    """`10%` and `0.1` are the same; `1` might be meant either way."""
+    value = float(text.removesuffix("%"))
+    if text.endswith("%"):
+        return round(value / 100, 12)
+    if value and "." not in text:
+        raise ValueError(text)
+    return value
+
+
+def _answers(text: str) -> str:
+    if text not in contracts.ANSWERS:
+        raise ValueError(text)
+    return text
+
+
+_PERCENT = ("share from 0% to 100%: write 10% or 0.1", "PERCENT", _share)
+_NOT_ALL = ("share from 0% to below 100%, which no number of calls could prove", "PERCENT", _share)
+_SECONDS = ("number of seconds above 0", "SECONDS", float)
+_COUNT = ("whole number from 0", "N", int)
+_SIZE = ("whole number from 1", "N", int)
+_TEXT = ("text", "NAME", str)
+
+_SETTINGS: Mapping[str, tuple[tuple[str, str, Callable[[str], Any]], str]] = {
+    "model": (_TEXT, "Who answers, for example ft:gpt-4.1-mini:acme::abc."),
+    "base_url": (
+        ("text", "URL", str),
+        "An OpenAI-compatible server; default: the client's own.",
+    ),
+    "api_key_env": (_TEXT, "The environment variable that has the server's key."),
+    "answers": (
+        (f"way to answer: {', '.join(contracts.ANSWERS)}", "HOW", _answers),
+        f"How the model answers: {', '.join(contracts.ANSWERS)}; default: as it was trained.",
+    ),
+    "timeout": (_SECONDS, "How long to wait for an answer."),
+    "reasks": (_COUNT, "How often an answer that is none is asked for again."),
+    "share": (
+        _PERCENT,
+        "Calls that the model answers (canary: 10%, fallback: all) or is asked (shadow: all).",
+    ),
+    "pairs": (
+        _PERCENT,
+        "Of the calls that canary and fallback leave to the function, those that it is asked, too.",
+    ),
+    "min_agreement": (_NOT_ALL, "Back to the function, when the two agree less often."),
+    "max_failures": (_PERCENT, "Back to the function, when the model fails more often."),
+    "window": (_SIZE, "Of how many of the last calls these two are."),
+    "pause": (_SECONDS, "How long it is back to the function."),
+    "min_confidence": (
+        _PERCENT,
+        "Back to the function for a call of which the model is less sure.",
+    ),
+}
+
+
+class Said(NamedTuple):
+    """What the options say. mode, record, provider: None where they say nothing of it. settings: of
+    the contract, by their names; None for those that it is to have no more. accepts: a model that
+    was trained for another contract is taken.
+    """
+
+    mode: Mode | None
+    record: bool | None
+    provider: str | None
+    settings: Mapping[str, Any]
+    accepts: bool
+
+
+def options(*modes: Mode) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """The options of a command that serves students in some modes: `said`."""
+
+    def decorated(function: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(function)
+        def command(**given: Any) -> int:
+            found = {name: given.pop(name) for name in _SETTINGS}
+            settings = {name: value.value for name, value in found.items() if value}
+            said = Said(
+                given.pop("way"),
+                given.pop("record"),
+                given.pop("provider"),
+                settings,
+                given.pop("accept_contract"),
+            )
+            return function(said=said, **given)
+
+        made: Callable[..., int] = command
+        for decorate in reversed(tuple(_options(modes))):
+            made = decorate(made)
+        return made
+
+    return decorated
+
+
+def _options(modes: tuple[Mode, ...]) -> Iterator[Callable[..., Any]]:
+    yield click.option("--mode", "way", type=click.Choice(modes), help=_MODES)
+    yield provider
+    for name, ((what, metavar, read), text) in _SETTINGS.items():
+        kind = _Setting(name, what, read)
+        yield click.option(f"--{name.replace('_', '-')}", metavar=metavar, type=kind, help=text)
+    yield click.option(
+        "--accept-contract",
+        is_flag=True,
+        help="Take a model that was trained for another contract.",
+    )
+
+
+def served(
+    contract: Contract,
+    said: Said,
+    config: Config,
+    models: Mapping[str, lock.Model],
+    *,
+    keeps: bool = False,
+) -> Contract:
+    """A contract with the settings that are said; else, where it keeps its own, with those; else as
+    configured; else, as to how it answers, as its model was trained. Raises UsageError: a profile
+    that is not there.
+    """
+    kept = {}
+    if keeps:
+        had = {name: getattr(contract, name) for name in contracts_file.SETTINGS}
+        kept = {name: value for name, value in had.items() if value is not None}
+    model = kept.get("model")
+    configured = {} if model else _configured(config)
+    new = {**_whole(_profile(config, said.provider)), **said.settings}
+    settings = {**dict.fromkeys(contracts_file.SETTINGS), **configured, **kept, **new}
+    trained = models.get(settings["model"] or "")
+    taught = trained.answers if trained and settings["model"] != model else None
+    answers = new.get("answers") or configured.get("answers") or taught
+    settings["answers"] = answers or kept.get("answers") or contracts.TOOL
+    return replace(contract, **settings)
+
+
+def _configured(config: Config) -> dict[str, Any]:
+    dispatch = config.dispatch
+    profile = _profile(config, dispatch.provider)
+    return {"model": dispatch.model, "base_url": dispatch.base_url, **profile}
+
+
+def _whole(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """A profile that is named: no other server's key goes to its server, nor its key to another."""
+    return {**dict.fromkeys(("base_url", "api_key_env")), **profile} if profile else {}
+
+
+def _profile(config: Config, name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    if name not in config.providers:
+        raise UsageError(f"--provider: {unknown_provider(name, config.providers)}")
+    return {key: value for key, value in vars(config.providers[name]).items() if value is not None}
+
+
+def server_of(config: Config, provider: str | None, base_url: str | None) -> tuple[str | None, str]:
+    """(the URL of a server, None for the client's own; the environment variable that has its key),
+    as they are said, else as configured. Raises UsageError: a profile that is not there.
+    """
+    found = _whole(_profile(config, provider)) or _configured(config)
+    return base_url or found.get("base_url"), found.get("api_key_env") or "OPENAI_API_KEY"
+
+
+def refuse_contradictions(said: Said, mode: Mode) -> None:
+    """Raises UsageError for what is said and means nothing in a mode."""
+    if said.record and mode != "dispatch":
+        raise UsageError(f"--record: in {mode} mode, every call leaves a record anyway")
+    given = [name for name, value in said.settings.items() if value is not None]
+    for name in OF_BESIDE:
+        if name in given and mode not in BESIDE:
+            who = "student" if mode == "dispatch" else "teacher"
+            raise UsageError(
+                f"--{name.replace('_', '-')}: in {mode} mode, the {who} answers all calls alone; "
+                f"--mode {', '.join(BESIDE)} have both"
+            )
+    if "pairs" in given and mode == "shadow":
+        raise UsageError("--pairs: in shadow mode, --share says which calls the student is asked")
+
+
+def misfit(contract: Contract, said: Said, models: Mapping[str, lock.Model]) -> str:
+    """Why a contract's model is not to be taken; empty where it is."""
+    known = models.get(contract.model or "")
+    if said.accepts or known is None or known.contract == contract.fingerprint:
+        return ""
+    return f"{contract.model} was trained for another contract, --accept-contract takes it"

@@ -1,0 +1,131 @@
+"""What the SDK raises: whether to try again, and in words that say what to do."""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from distilgen.errors import (
+    DispatchError,
+    DispatchTimeoutError,
+    MissingCredentialsError,
+    ModelUnavailableError,
+    UnreachableError,
+)
+from distilgen.runtime.call import told
+
+if TYPE_CHECKING:
+    from distilgen.contract import Contract
+
+BACK = "`distilgen restore` gives the teacher back"
+
+_SHOWN = 300
+"""Characters of what a server says that are repeated."""
+
+_AGAIN = frozenset({408, 409, 429})
+_FIRST_S, _LONGEST_S, _LONGEST_ASKED_S = 0.5, 8.0, 120.0  # as the SDK has it
+_random = random.Random()  # noqa: S311 - ours, or the program's own seed would change
+
+
+def delay(error: Exception, tried: int) -> float | None:
+    """Seconds to wait before the question is sent again, which was `tried` times before; None where
+    that is of no use. The rules are the SDK's.
+    """
+    import openai  # noqa: PLC0415 - loaded: it has raised
+
+    if isinstance(error, openai.APIStatusError):
+        headers = error.response.headers
+        wish = headers.get("x-should-retry")
+        status = error.status_code
+        if wish == "false" or (wish != "true" and status not in _AGAIN and status < 500):
+            return None
+        asked = _asked(headers)
+        if asked is not None:
+            return asked if asked <= _LONGEST_ASKED_S else None
+    elif not isinstance(error, openai.APIConnectionError):
+        return None
+    longest = min(_FIRST_S * 2.0 ** min(tried, 10), _LONGEST_S)
+    return longest * (1 - 0.25 * _random.random())
+
+
+def _asked(headers: Any) -> float | None:
+    """The seconds that a server asks us to wait; None where it does not."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            seconds = float(headers.get(name, "")) / unit
+        except ValueError:
+            continue
+        return seconds if seconds > 0 else None
+    date = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    try:
+        seconds = email.utils.mktime_tz(date) - time.time() if date else 0.0
+    except (ValueError, OverflowError):  # a year that no calendar has
+        return None
+    return seconds if seconds > 0 else None
+
+
+def too_late(contract: Contract, server: str, limit: float) -> DispatchTimeoutError:
+    """There was no answer in time. limit: seconds."""
+    return DispatchTimeoutError(
+        f"{_who(contract)}: no answer from {server} in {limit:g} seconds; give it more with "
+        f"DISTILGEN_TIMEOUT; {BACK}"
+    )
+
+
+def explained(contract: Contract, server: str, error: Exception, limit: float) -> DispatchError:
+    """An error of ours, which says what to do, for what a client raised."""
+    import openai  # noqa: PLC0415 - loaded
+
+    who, said = _who(contract), _said(error)
+    named = getattr(error, "request_id", None)
+    if isinstance(error, openai.NotFoundError):
+        message = (
+            f"{who} is not known to {server} ({said}); name another with "
+            f"`distilgen dispatch --model …`, or its server with --base-url{_closed(contract)}; "
+            f"{BACK}"
+        )
+        return ModelUnavailableError(message, request_id=named)
+    if isinstance(error, openai.AuthenticationError):
+        key = contract.api_key_env or "OPENAI_API_KEY"
+        message = f"{who}: {server} refuses the key ({said}); check {key}; {BACK}"
+        return MissingCredentialsError(message, request_id=named)
+    if isinstance(error, openai.PermissionDeniedError):
+        key = contract.api_key_env or "OPENAI_API_KEY"
+        message = (
+            f"{who}: {server} refuses us ({said}); check {key}, and whether the host still serves "
+            f"this model{_closed(contract)}; {BACK}"
+        )
+        return ModelUnavailableError(message, request_id=named)
+    if isinstance(error, openai.APITimeoutError):
+        return too_late(contract, server, limit)
+    if isinstance(error, openai.APIConnectionError):
+        why = f" ({error.__cause__})" if error.__cause__ and str(error.__cause__) else ""
+        return UnreachableError(f"{who}: cannot reach {server}{why}; {BACK}")
+    if isinstance(error, openai.APIError):
+        return DispatchError(f"{who}: {server} answered: {said}; {BACK}", request_id=named)
+    kind = type(error).__name__
+    return DispatchError(f"{who}: the client of {server} raised {kind}: {said}; {BACK}")
+
+
+def _who(contract: Contract) -> str:
+    return f"{contract.function}: {contract.model}"
+
+
+def _closed(contract: Contract) -> str:
+    """What is known of a fine-tuned model's end."""
+    if not (contract.model or "").startswith("ft:gpt-4"):
+        return ""
+    return (
+        "; OpenAI stops serving fine-tuned models of the gpt-4o and gpt-4.1 families on 14 January "
+        "2027"
+    )
+
+
+def _said(error: Any) -> str:
+    """The server's own words."""
+    body = getattr(error, "body", None)
+    message = body.get("message") if isinstance(body, dict) else None
+    text = " ".join(str(message or told(error)["message"]).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

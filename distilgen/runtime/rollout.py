@@ -1,0 +1,425 @@
+"""How the calls of a function whose body is kept are routed, between its teacher and its student.
+
+| mode | who answers |
+|---|---|
+| record | the teacher |
+| shadow | the teacher; for a share of the calls the student is asked, too, in the background |
+| canary | for a share of the calls, chosen by their arguments, the student; else the teacher |
+| fallback | as canary, by default for all calls |
+| dispatch | the student |
+
+Where the student fails, or is not sure enough, the teacher answers, but in the last mode. Where it
+does badly, the guard gives all calls back to the teacher for a while.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+from distilgen.errors import DispatchError
+from distilgen.runtime import arguments as arguments_, settings, student as students
+from distilgen.runtime.call import Call, told
+from distilgen.runtime.control import inside, place_of
+from distilgen.runtime.generated import generated, holes_of, signature_of, start_unseen
+from distilgen.runtime.guard import Guard, Limits, SharedState
+from distilgen.runtime.hints import item_of, of_owner, return_hint
+from distilgen.runtime.pairs import Snapshot, Told, Watched, members
+from distilgen.runtime.stubs import override_of
+from distilgen.runtime.student import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Mapping
+
+    from distilgen.runtime.recorder import Recorder
+    from distilgen.runtime.student import Student
+
+SHARES = {"shadow": 1.0, "canary": 0.1, "fallback": 1.0, "dispatch": 1.0}
+"""The share of the calls that the student is asked, unless somebody says otherwise."""
+
+PAIRS = 0.1
+"""Of the calls that the teacher answers while the student answers others, the share that the
+student is asked, too.
+"""
+
+_NONE: Final = object()
+
+_log = logging.getLogger("distilgen.runtime")
+_random = random.Random()  # noqa: S311 - ours, or the program's own seed would change
+_warned: set[str] = set()
+
+_FUNCTION = """\
+def recorded({parameters}):
+    return $route.call({given}, {receiver}, lambda: $function({arguments}))
+"""
+
+_COROUTINE = """\
+async def recorded({parameters}):
+    return await $route.acall({given}, {receiver}, lambda: $function({arguments}))
+"""
+
+_GENERATOR = """\
+def recorded({parameters}):
+    return (yield from $route.stream({given}, {receiver}, lambda: $function({arguments})))
+"""
+
+_ASYNC_GENERATOR = """\
+async def recorded({parameters}):
+    $items, $pair = await $route.begin({given}, {receiver})
+    if $items is not None:
+        for $item in $items:
+            yield $item
+        return
+    $source = $function({arguments})
+    if $pair is not None:
+        $source = $Watched($source, $pair)
+    $sent = $thrown = None
+    try:
+        $step = $start_unseen($source)
+        while True:
+            $item = await $step
+            $sent = $thrown = None
+            try:
+                $sent = yield $item
+            except $BaseException as $error:
+                $thrown = $error
+                $thrown.__traceback__ = $thrown.__traceback__.tb_next
+            $step = $source.asend($sent) if $thrown is None else $source.athrow($thrown)
+    except $StopAsyncIteration:
+        return
+    finally:
+        $step = $thrown = None
+"""
+
+
+def routed(route: Rollout, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the same kind and signature, whose calls are routed."""
+    signature = signature_of(function)
+    known = [name for name in route.contract.parameters if name in signature.parameters]
+    if inspect.isasyncgenfunction(function):
+        text = _ASYNC_GENERATOR
+    elif inspect.isgeneratorfunction(function):
+        text = _GENERATOR
+    else:
+        text = _COROUTINE if inspect.iscoroutinefunction(function) else _FUNCTION
+    scope = {
+        "route": route,
+        "function": function,
+        "Watched": Watched,
+        "start_unseen": start_unseen,
+        "BaseException": BaseException,
+        "StopAsyncIteration": StopAsyncIteration,
+    }
+    return generated(text.format(**holes_of(signature, known)), scope, function, signature)
+
+
+class Rollout:
+    """Routes the calls of one function. mode: what its decorator says. recorder: of the function;
+    it leaves a record of each call.
+    """
+
+    def __init__(
+        self, recorder: Recorder, function: Callable[..., Any], student: Student, mode: str
+    ) -> None:
+        self.contract = recorder.contract
+        self._recorder = recorder
+        self._function = function
+        self._student = student
+        self._said = mode
+        self._turn = -1
+        self._mode = "record"
+        self._share = self._pairs = 0.0
+        self._hint: Any = _NONE
+        self._guard: Guard | None = None
+        self._guarded: tuple[Any, ...] = ()
+        self.settle()
+
+    def settle(self) -> None:
+        """Heed the settings as they are now."""
+        turn, contract = settings.turn(), self.contract
+        found = override_of(contract.function)
+        mode = found.mode if found is not None else self._said
+        if mode != "record" and contract.model is None:
+            if contract.function not in _warned:
+                _warned.add(contract.function)
+                _log.warning(
+                    "%s: no model for mode %s, so that the teacher answers; `distilgen rollout set "
+                    "%s --model …`", contract.function, mode, contract.function,
+                )  # fmt: skip
+            mode = "record"
+        share = found.share if found is not None else None
+        if share is None and mode == self._said:
+            share = contract.share
+        self._share = SHARES.get(mode, 0.0) if share is None else share
+        self._pairs = PAIRS if contract.pairs is None else contract.pairs
+        self._recorder.share(mode)
+        self._set_guard()
+        self._mode = mode
+        self._turn = turn
+
+    # -- the four kinds of functions ---------------------------------------------------------------
+
+    def call(self, given: Mapping[str, Any], owner: Any, teacher: Callable[[], Any]) -> Any:
+        """The value of a call of a plain function. owner: `self` or `cls`, or None. teacher: calls
+        the function itself.
+        """
+        way = self._way(given, owner)
+        if way is None:
+            return teacher()
+        if way.first:
+            value = way.answer(owner)
+            if value is not _NONE:
+                return value
+        elif way.beside:
+            pair = way.pair(owner)
+            value = teacher()
+            pair.compare(value)
+            return value
+        return teacher()
+
+    async def acall(
+        self, given: Mapping[str, Any], owner: Any, teacher: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """As `call`, of an async function."""
+        way = self._way(given, owner)
+        if way is None:
+            return await teacher()
+        if way.first:
+            value = await way.aanswer(owner)
+            if value is not _NONE:
+                return value
+        elif way.beside:
+            pair = way.pair(owner)
+            value = await teacher()
+            pair.compare(value)
+            return value
+        return await teacher()
+
+    def stream(
+        self, given: Mapping[str, Any], owner: Any, teacher: Callable[[], Generator[Any, Any, Any]]
+    ) -> Generator[Any, Any, Any]:
+        """As `call`, of a generator: what it yields."""
+        way = self._way(given, owner)
+        if way is not None and way.first:
+            items = way.answer(owner)
+            if items is not _NONE:
+                yield from items
+                return None
+        elif way is not None and way.beside:
+            return (yield from Watched(teacher(), way.pair(owner)))
+        return (yield from teacher())
+
+    async def begin(
+        self, given: Mapping[str, Any], owner: Any
+    ) -> tuple[list[Any] | None, Snapshot | None]:
+        """As `call`, of an async generator: (what the student has it yield, or None where the
+        teacher is to; who compares its items).
+        """
+        way = self._way(given, owner)
+        if way is not None and way.first:
+            items = await way.aanswer(owner)
+            if items is not _NONE:
+                return items, None
+        elif way is not None and way.beside:
+            return None, way.pair(owner)
+        return None, None
+
+    # -- what they share ---------------------------------------------------------------------------
+
+    def _way(self, given: Mapping[str, Any], owner: Any) -> Way | None:
+        """How a call goes; None where nobody but the teacher has to do with it."""
+        if self._turn != settings.turn():
+            self.settle()
+        mode = self._mode
+        if mode == "record":
+            return None
+        if mode == "shadow":
+            if self._share < 1 and _random.random() >= self._share:
+                return None
+            call = self._own_call()
+            if call is not None and self._told(call, mode, owner):
+                return None
+            return Way(self, mode, call, given, arguments_.in_the_clear(given), beside=True)
+        call = self._own_call()
+        if call is not None:
+            call.takes_part({"mode": mode})
+        text = arguments_.in_the_clear(given)
+        if self._share < 1 and place_of(text, b"share") >= self._share:
+            first = False
+        else:
+            first = self._guard is None or mode == "dispatch" or self._guard.admits()
+        if first or _random.random() >= self._pairs:
+            return Way(self, mode, call, given, text, first=first)
+        if call is not None and self._told(call, mode, owner):
+            return None
+        return Way(self, mode, call, given, text, beside=True)
+
+    def _own_call(self) -> Call | None:
+        """The call that is about to be routed, where it leaves a record."""
+        call = inside.get()
+        if type(call) is not Call or call.recorder is not self._recorder:
+            return None
+        if call.silent or call.rollout or call.pair:  # this was made in it
+            return None
+        return call
+
+    def _told(self, call: Call, mode: str, owner: Any) -> bool:
+        """Have the record of a call that the teacher answers tell its pair what there is to know;
+        False where the record hides something.
+        """
+        if call.redacting is not None:
+            return False
+        call.pair = Told(self, mode, owner)
+        return True
+
+    def _set_guard(self) -> None:
+        """Have a guard by the contract's limits, and where the settings say that it is shared."""
+        contract, shared = self.contract, settings.current().guard
+        chosen = {
+            name: value
+            for name in ("min_agreement", "max_failures", "window", "pause")
+            if (value := getattr(contract, name)) is not None
+        }
+        wanted = (shared, *chosen.items())
+        if self._guard is None or wanted != self._guarded:
+            try:
+                limits = Limits(**chosen)
+            except ValueError as error:
+                _log.warning("%s: %s; the default holds", contract.function, error)
+                limits = Limits()
+            name = f"{contract.function} to {contract.model}"
+            self._guard = Guard(name, limits, SharedState(shared) if shared else None)
+            self._guarded = wanted
+
+    def returns(self, owner: Any) -> Any:
+        """The type of the student's answer. Raises DispatchError."""
+        if self._hint is _NONE:
+            try:
+                hint = return_hint(self._function)
+                self._hint = list[item_of(hint)] if self._recorder.streams else hint  # type: ignore[misc]
+            except Exception as error:
+                message = (
+                    f"{self.contract.function}: its return type cannot be evaluated at run time "
+                    f"({error}); import it outside of TYPE_CHECKING"
+                )
+                raise DispatchError(message) from error
+        if owner is None:
+            return self._hint
+        return of_owner(self._hint, owner if isinstance(owner, type) else type(owner))
+
+    def asked(self, *, ok: bool) -> str:
+        """Tell the guard what became of a question; what it did."""
+        return self._guard.asked(ok) if self._guard is not None else ""
+
+    def gave_up(self) -> None:
+        """Tell the guard that a question has no outcome."""
+        if self._guard is not None:
+            self._guard.gave_up()
+
+    def compared(self, *, agrees: bool) -> str:
+        """Tell the guard about a call that both have answered; what it did."""
+        student = self._student
+        student.agreed += agrees
+        student.disagreed += not agrees
+        return self._guard.compared(agrees) if self._guard is not None else ""
+
+    @property
+    def recorder(self) -> Recorder:
+        """What leaves records of the calls."""
+        return self._recorder
+
+    @property
+    def student(self) -> Student:
+        """Who is asked."""
+        return self._student
+
+
+class Way:
+    """How one call goes. call: what will be its record, if it leaves one. text: the arguments as
+    JSON. first: the student answers it. beside: it is asked, too.
+    """
+
+    __slots__ = ("beside", "call", "first", "given", "mode", "route", "text")
+
+    def __init__(
+        self,
+        route: Rollout,
+        mode: str,
+        call: Call | None,
+        given: Mapping[str, Any],
+        text: bytes,
+        *,
+        first: bool = False,
+        beside: bool = False,
+    ) -> None:
+        self.route = route
+        self.mode = mode
+        self.call = call
+        self.given = given
+        self.text = text
+        self.first = first
+        self.beside = beside
+
+    def answer(self, owner: Any) -> Any:
+        """The student's answer; `_NONE` where the teacher has to. Raises DispatchError only where
+        there is to be no teacher.
+        """
+        asked = Asked(self.route.contract.model or "")
+        try:
+            value = students.ask(
+                self.route.student, self.route.returns(owner), self.given, asked,
+                text=self.text, sure=self._sure,
+            )  # fmt: skip
+        except DispatchError as error:
+            self._failed(asked, error)
+            if self.mode == "dispatch":
+                raise
+            return _NONE
+        except BaseException:
+            self.route.gave_up()
+            raise
+        self._answered(asked)
+        return value
+
+    async def aanswer(self, owner: Any) -> Any:
+        """As `answer`, on the running event loop."""
+        asked = Asked(self.route.contract.model or "")
+        try:
+            value = await students.aask(
+                self.route.student, self.route.returns(owner), self.given, asked,
+                text=self.text, sure=self._sure,
+            )  # fmt: skip
+        except DispatchError as error:
+            self._failed(asked, error)
+            if self.mode == "dispatch":
+                raise
+            return _NONE
+        except BaseException:
+            self.route.gave_up()
+            raise
+        self._answered(asked)
+        return value
+
+    def pair(self, owner: Any) -> Snapshot:
+        """The student's side of a call that the teacher is about to answer."""
+        return Snapshot(self.route, self.mode, owner, self.call, self.given, self.text)
+
+    @property
+    def _sure(self) -> float | None:
+        return None if self.mode == "dispatch" else self.route.contract.min_confidence
+
+    def _answered(self, asked: Asked) -> None:
+        event = self.route.asked(ok=True)
+        if self.call is not None:
+            said = members(self.mode, asked, event)
+            self.call.takes_part(said, asked.model)
+
+    def _failed(self, asked: Asked, error: DispatchError) -> None:
+        event = self.route.asked(ok=False)
+        if self.call is not None:
+            said = members(self.mode, asked, event) | {"error": told(error)}
+            self.call.takes_part(said, asked.model if self.mode == "dispatch" else "")
+        elif self.mode != "dispatch":
+            _log.debug("%s; the teacher answers", error)
