@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from distilgen.agreement import quantile, wilson
-from distilgen.runtime.cache import SharedFile
+from distilgen.runtime.shared_file import SharedFile
 
 if TYPE_CHECKING:
     import sqlite3
@@ -210,6 +210,14 @@ class SharedState:
     def close(self) -> None:
         """Share nothing from now on."""
         self._file.close()
+
+
+_states: dict[str, SharedState] = {}
+
+
+def state_at(path: str) -> SharedState:
+    """The state in a file, one for all guards of this process."""
+    return _states.setdefault(path, SharedState(path))
 
 
 _TABLE = "CREATE TABLE IF NOT EXISTS distilgen_guards (name TEXT PRIMARY KEY, state TEXT NOT NULL)"

@@ -4,6 +4,7 @@ program neither waits for the student nor learns what it raises.
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401 - cannot be imported when the main thread has ended
 import json
 import logging
 import time

@@ -24,7 +24,7 @@ from distilgen.runtime import arguments as arguments_, settings, student as stud
 from distilgen.runtime.call import Call, told
 from distilgen.runtime.control import inside, place_of
 from distilgen.runtime.generated import generated, holes_of, signature_of, start_unseen
-from distilgen.runtime.guard import Guard, Limits, SharedState
+from distilgen.runtime.guard import Guard, Limits, state_at
 from distilgen.runtime.hints import item_of, of_owner, return_hint
 from distilgen.runtime.pairs import Snapshot, Told, Watched, members
 from distilgen.runtime.stubs import override_of
@@ -290,7 +290,7 @@ class Rollout:
                 _log.warning("%s: %s; the default holds", contract.function, error)
                 limits = Limits()
             name = f"{contract.function} to {contract.model}"
-            self._guard = Guard(name, limits, SharedState(shared) if shared else None)
+            self._guard = Guard(name, limits, state_at(shared) if shared else None)
             self._guarded = wanted
 
     def returns(self, owner: Any) -> Any:

@@ -10,9 +10,9 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import TypeAdapter, create_model
+from pydantic import Field, TypeAdapter, create_model
 
 from distilgen.contract import RESULT_KEY, canonical_json
 from distilgen.errors import DispatchError, InvalidAnswerError, LowConfidenceError
@@ -125,9 +125,10 @@ class Student:
             if known is returns:
                 return adapter
         kind = returns
+        field = returns or Annotated[returns, Field()]  # None, which Pydantic 2.7 takes for no type
         try:
             if self.contract.wraps_result:  # the raw text is validated: parsed, numbers are rounded
-                kind = create_model("Answer", **{RESULT_KEY: (returns, ...)})  # type: ignore[call-overload]
+                kind = create_model("Answer", **{RESULT_KEY: (field, ...)})  # type: ignore[call-overload]
             made: TypeAdapter[Any] = TypeAdapter(kind)
         except Exception as error:
             message = f"{self.contract.function}: nothing can be read as its return type: {error}"

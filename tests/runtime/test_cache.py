@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from distilgen.errors import ConfigError
-from distilgen.runtime import cache as cache_
+from distilgen.runtime import shared_file
 from distilgen.runtime.cache import (
     Cache,
     MemoryCache,
@@ -313,7 +313,7 @@ def test_locked(path: Path, opened: Any, caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be removed there")
 def test_deleted(path: Path, opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache_, "_LOOK_S", 0)
+    monkeypatch.setattr(shared_file, "_LOOK_S", 0)
     kept = opened()
     kept.put(key(1), "a")
     for file in path.parent.iterdir():
@@ -437,7 +437,7 @@ def test_a_fork_that_tells_nobody(opened: Any, monkeypatch: pytest.MonkeyPatch) 
     """As of a server written in C: the child has the parent's connection, and lets it be."""
     kept = opened()
     kept.put(key(1), "a")
-    monkeypatch.setattr(cache_, "_files", [])
+    monkeypatch.setattr(shared_file, "_files", [])
     assert forked(lambda: kept.get(key(1)) is None and kept.get(key(1)) is None)
     assert kept.get(key(1)) == "a"
 

@@ -536,7 +536,8 @@ def test_a_program_ends_though_the_student_does_not_answer(folder: Path) -> None
 
 def run_program(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(PROGRAM), *args],
+        # Python 3.12 warns of any fork beside threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM, *args],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
