@@ -222,3 +222,23 @@ def test_an_outage_measures_nothing(
     assert ran.code == 123
     assert "without an answer" in ran.err
     assert distilgen.read("distilgen.lock") == before
+
+
+def test_the_providers_server_and_key(
+    distilgen: Cli, server: OpenAIServer, trained: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    trained()
+    server.requests.clear()
+    profile = f'[tool.distilgen.providers.house]\nbase_url = "{server.base_url}"\n'
+    path = distilgen.folder / "pyproject.toml"
+    path.write_text(path.read_text("utf-8") + profile + 'api_key_env = "HOUSE_KEY"\n', "utf-8")
+    ran = distilgen("evaluate", "reply", "--model", TUNED, "--provider", "house")
+    assert (ran.code, ran.err) == (123, "distilgen: no API key: set HOUSE_KEY (to any text, where "
+                                   "the server wants none)\n")  # fmt: skip
+    monkeypatch.setenv("HOUSE_KEY", "mine")
+    assert distilgen("evaluate", "reply", "--model", TUNED, "--provider", "house").code == 0
+    assert {request.headers["authorization"] for request in server.requests} == {"Bearer mine"}
+    ran = distilgen("train", "reply", "--base-model", "base", "--provider", "nobody")
+    assert ran.code == 2
+    assert "house" in ran.err
