@@ -234,8 +234,8 @@ def test_the_providers_server_and_key(
     path = distilgen.folder / "pyproject.toml"
     path.write_text(path.read_text("utf-8") + profile + 'api_key_env = "HOUSE_KEY"\n', "utf-8")
     ran = distilgen("evaluate", "reply", "--model", TUNED, "--provider", "house")
-    assert (ran.code, ran.err) == (123, "distilgen: no API key: set HOUSE_KEY (to any text, where "
-                                   "the server wants none)\n")  # fmt: skip
+    assert ran.code == 123
+    assert ran.err.startswith("distilgen: no API key: set HOUSE_KEY ")
     monkeypatch.setenv("HOUSE_KEY", "mine")
     assert distilgen("evaluate", "reply", "--model", TUNED, "--provider", "house").code == 0
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer mine"}
