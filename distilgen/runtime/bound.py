@@ -61,9 +61,9 @@ class Contract(contract.Contract):
 
         Raises DispatchError: no credentials, no such model, no connection, no valid answer in time.
         """
-        from distilgen.runtime import stubs  # noqa: PLC0415 - recorded modules do not need it
+        from distilgen.runtime import stubs, student  # noqa: PLC0415 - seldom beside recording
 
-        return stubs.ask(self._student, returns, arguments)
+        return student.run(stubs.ask(student.HERE, self._student, returns, arguments))
 
     @overload
     async def adispatch(self, returns: type[T], /, **arguments: Any) -> T: ...
@@ -71,9 +71,9 @@ class Contract(contract.Contract):
     async def adispatch(self, returns: TypeForm[T], /, **arguments: Any) -> T: ...
     async def adispatch(self, returns: Any, /, **arguments: Any) -> Any:
         """As `dispatch`, awaited."""
-        from distilgen.runtime import stubs  # noqa: PLC0415
+        from distilgen.runtime import stubs, student  # noqa: PLC0415 - as above
 
-        return await stubs.aask(self._student, returns, arguments)
+        return await stubs.ask(student.ON_LOOP, self._student, returns, arguments)
 
     @cached_property
     def _student(self) -> Student:

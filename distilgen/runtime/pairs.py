@@ -201,7 +201,10 @@ def _ask(
     failure: Exception | None = None
     with recording(on=False):
         try:
-            value = students.ask(route.student, route.returns(owner), given, asked, text=text)
+            question = students.ask(
+                students.HERE, route.student, route.returns(owner), given, asked, text=text
+            )
+            value = students.run(question)
             learnt = json.loads(_dumped(route, value))
         except Exception as error:  # noqa: BLE001 - nobody waits for it
             failure = error

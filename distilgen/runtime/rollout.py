@@ -28,13 +28,13 @@ from distilgen.runtime.guard import Guard, Limits, state_at
 from distilgen.runtime.hints import item_of, of_owner, return_hint
 from distilgen.runtime.pairs import Snapshot, Told, Watched, members
 from distilgen.runtime.stubs import override_of
-from distilgen.runtime.student import Asked
+from distilgen.runtime.student import HERE, ON_LOOP, Asked, run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
 
     from distilgen.runtime.recorder import Recorder
-    from distilgen.runtime.student import Student
+    from distilgen.runtime.student import Asking, Student
 
 SHARES = {"shadow": 1.0, "canary": 0.1, "fallback": 1.0, "dispatch": 1.0}
 """The share of the calls that the student is asked, unless somebody says otherwise."""
@@ -169,7 +169,7 @@ class Rollout:
         if way is None:
             return teacher()
         if way.first:
-            value = way.answer(owner)
+            value = run(way.answer(HERE, owner))
             if value is not _NONE:
                 return value
         elif way.beside:
@@ -187,7 +187,7 @@ class Rollout:
         if way is None:
             return await teacher()
         if way.first:
-            value = await way.aanswer(owner)
+            value = await way.answer(ON_LOOP, owner)
             if value is not _NONE:
                 return value
         elif way.beside:
@@ -203,7 +203,7 @@ class Rollout:
         """As `call`, of a generator: what it yields."""
         way = self._way(given, owner)
         if way is not None and way.first:
-            items = way.answer(owner)
+            items = run(way.answer(HERE, owner))
             if items is not _NONE:
                 yield from items
                 return None
@@ -219,7 +219,7 @@ class Rollout:
         """
         way = self._way(given, owner)
         if way is not None and way.first:
-            items = await way.aanswer(owner)
+            items = await way.answer(ON_LOOP, owner)
             if items is not _NONE:
                 return items, None
         elif way is not None and way.beside:
@@ -362,14 +362,15 @@ class Way:
         self.first = first
         self.beside = beside
 
-    def answer(self, owner: Any) -> Any:
+    async def answer(self, asking: Asking, owner: Any) -> Any:
         """The student's answer; `_NONE` where the teacher has to. Raises DispatchError only where
         there is to be no teacher.
         """
-        asked = Asked(self.route.contract.model or "")
+        route = self.route
+        asked = Asked(route.contract.model or "")
         try:
-            value = students.ask(
-                self.route.student, self.route.returns(owner), self.given, asked,
+            value = await students.ask(
+                asking, route.student, route.returns(owner), self.given, asked,
                 text=self.text, sure=self._sure,
             )  # fmt: skip
         except DispatchError as error:
@@ -378,26 +379,7 @@ class Way:
                 raise
             return _NONE
         except BaseException:
-            self.route.gave_up()
-            raise
-        self._answered(asked)
-        return value
-
-    async def aanswer(self, owner: Any) -> Any:
-        """As `answer`, on the running event loop."""
-        asked = Asked(self.route.contract.model or "")
-        try:
-            value = await students.aask(
-                self.route.student, self.route.returns(owner), self.given, asked,
-                text=self.text, sure=self._sure,
-            )  # fmt: skip
-        except DispatchError as error:
-            self._failed(asked, error)
-            if self.mode == "dispatch":
-                raise
-            return _NONE
-        except BaseException:
-            self.route.gave_up()
+            route.gave_up()
             raise
         self._answered(asked)
         return value

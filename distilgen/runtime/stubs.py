@@ -18,29 +18,17 @@ if TYPE_CHECKING:
 
     from distilgen.contract import Contract
     from distilgen.runtime.settings import Override
-    from distilgen.runtime.student import Student
+    from distilgen.runtime.student import Asking, Student
 
 _log = logging.getLogger("distilgen.runtime")
 _warned: set[str] = set()
 
 
-def ask(student: Student, returns: Any, given: Mapping[str, Any]) -> Any:
+async def ask(asking: Asking, student: Student, returns: Any, given: Mapping[str, Any]) -> Any:
     """The student's answer, a value of the type `returns`. Raises DispatchError."""
     asked = _begun(student)
     try:
-        value = students.ask(student, returns, given, asked)
-    except DispatchError as error:
-        _tell(student, asked, error)
-        raise
-    _tell(student, asked)
-    return value
-
-
-async def aask(student: Student, returns: Any, given: Mapping[str, Any]) -> Any:
-    """As `ask`, on the running event loop."""
-    asked = _begun(student)
-    try:
-        value = await students.aask(student, returns, given, asked)
+        value = await students.ask(asking, student, returns, given, asked)
     except DispatchError as error:
         _tell(student, asked, error)
         raise

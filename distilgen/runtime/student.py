@@ -1,7 +1,7 @@
 """Asking the student: questions that are sent until there is an answer, or no time is left.
 
-What is to be done next is decided in one place, `Question.steps`; `ask` and `aask` do it, the one
-in the caller's thread, the other on its event loop.
+Asking is a coroutine. `HERE` is how it is done in the caller's thread, where nothing that it awaits
+has to be waited for, so that `run` has its result at once; `ON_LOOP`, how on an event loop.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
 
 from pydantic import Field, TypeAdapter, create_model
 
@@ -32,11 +32,13 @@ from distilgen.runtime.failures import BACK
 from distilgen.runtime.joining import Joining
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from distilgen.contract import Contract
     from distilgen.runtime.cache import Cache
     from distilgen.runtime.clients import Client
+
+T = TypeVar("T")
 
 REASKS = 1
 """How often an answer that is none is asked for again, unless somebody says otherwise."""
@@ -121,8 +123,8 @@ class Student:
 
     def adapter(self, returns: Any) -> TypeAdapter[Any]:
         """What validates answers of a type. Raises DispatchError."""
-        for known, adapter in self._adapters:
-            if known is returns:
+        for known, adapter in self._adapters:  # `list[Email]` is another object in each call
+            if known is returns or known == returns:
                 return adapter
         kind = returns
         field = returns or Annotated[returns, Field()]  # None, which Pydantic 2.7 takes for no type
@@ -133,12 +135,13 @@ class Student:
         except Exception as error:
             message = f"{self.contract.function}: nothing can be read as its return type: {error}"
             raise DispatchError(message) from error
-        # `list[Email]` in a stub is another object in each call; so is what Self becomes.
         self._adapters = [(returns, made), *self._adapters[:_TYPES]]
         return made
 
 
 _TYPES = 7
+"""Adapters that are kept besides the last one: of methods that return Self there may be many."""
+
 _NO_SECOND = frozenset({400, 413, 422, 500})
 """What servers say that do not take a second question, or none so long."""
 
@@ -171,14 +174,12 @@ class Question:
         self.form = student.form
         self._sure = sure
 
-    def steps(
-        self, client: Client, ends: float, limit: float
-    ) -> Generator[Any, Any, tuple[str, Any]]:
-        """What to do, step by step: a dictionary is a request to send, and what is sent back, or
-        thrown in, what came of it; a number is seconds to wait. Returns text and value of the
-        answer. ends: on `time.monotonic`. limit: seconds. Raises DispatchError.
+    async def answer(self, asking: Asking, ends: float, limit: float) -> tuple[str, Any]:
+        """Text and value of the answer. ends: on `time.monotonic`. limit: seconds. Raises
+        DispatchError.
         """
         said, contract, messages = settings.current(), self.contract, self.messages
+        client = await asking.client_of(contract)
         retries = client.retries if said.retries is None else said.retries
         reasks = next((n for n in (said.reasks, contract.reasks) if n is not None), REASKS)
         wrong: WrongAnswerError | None = None
@@ -191,14 +192,14 @@ class Question:
             if self._sure is not None:
                 request |= {"logprobs": True, "top_logprobs": 1}  # some want both, or give none
             try:
-                completion = yield request
+                completion = await self._send(asking, client, request, ends)
             except Exception as error:
                 if time.monotonic() >= ends or isinstance(error, TimeoutError):
                     raise failures.too_late(contract, client.server, limit) from error
                 wait = failures.delay(error, tried) if tried < retries else None
                 if wait is not None and wait < ends - time.monotonic():
                     tried += 1
-                    yield wait
+                    await asking.sleep(wait)
                     continue
                 if isinstance(error, json.JSONDecodeError):
                     raise self._invalid(answers.NO_JSON) from error
@@ -219,12 +220,32 @@ class Question:
             self._refuse_unsure(completion)
             return text, value
 
+    def key(self) -> bytes:
+        """What stands for the question among those that are kept or joined."""
+        from distilgen.runtime.cache import key_of  # noqa: PLC0415 - where it is asked for
+
+        contract = self.contract
+        form = contract.answers if self._sure is None else f"{contract.answers} {self._sure}"
+        model, server = contract.model or "", contract.base_url
+        return key_of(contract.fingerprint, form, server, model, self.text)
+
     def value(self, text: str) -> Any:
         """The value of an answer's text, a new one each time. Raises DispatchError."""
         try:
             return answers.value_of(self.contract, self.adapter, text)
         except WrongAnswerError as wrong:
             raise self._invalid(wrong) from wrong.error
+
+    async def _send(
+        self, asking: Asking, client: Client, request: dict[str, Any], ends: float
+    ) -> Any:
+        said = settings.current()
+        if not (said.debug or said.spans):
+            return await asking.create(client, request, ends)
+        from distilgen.runtime.witness import Witness  # noqa: PLC0415 - where it is asked for
+
+        with Witness(self, client.server, request) as witness:
+            return witness.saw(await asking.create(client, request, ends))
 
     def _count(self, completion: Any) -> None:
         asked = self.asked
@@ -257,7 +278,76 @@ class Question:
         )
 
 
-def ask(
+class Asking(Protocol):
+    """How questions are asked. joined: see `Joining`; gives up after `limit` seconds, by
+    TimeoutError.
+    """
+
+    async def client_of(self, contract: Contract) -> Client: ...
+
+    async def create(self, client: Client, request: dict[str, Any], ends: float) -> Any: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    async def joined(
+        self, key: bytes, ask: Callable[[], Coroutine[Any, Any, str]], limit: float
+    ) -> str: ...
+
+
+class _Here:
+    """In the caller's thread."""
+
+    async def client_of(self, contract: Contract) -> Client:
+        return client_of(contract)
+
+    async def create(self, client: Client, request: dict[str, Any], ends: float) -> Any:
+        with limits.ending(ends):
+            return client.client.chat.completions.create(**request)
+
+    async def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)  # noqa: ASYNC251 - there is no event loop
+
+    async def joined(
+        self, key: bytes, ask: Callable[[], Coroutine[Any, Any, str]], limit: float
+    ) -> str:
+        return _joining.call(key, lambda: run(ask()), limit)
+
+
+class _OnLoop:
+    """On the running event loop."""
+
+    async def client_of(self, contract: Contract) -> Client:
+        return await async_client_of(contract)
+
+    async def create(self, client: Client, request: dict[str, Any], ends: float) -> Any:
+        async with asyncio.timeout(ends - time.monotonic()):
+            return await client.client.chat.completions.create(**request)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    async def joined(
+        self, key: bytes, ask: Callable[[], Coroutine[Any, Any, str]], limit: float
+    ) -> str:
+        async with asyncio.timeout(limit):
+            return await _joining.acall(key, ask)
+
+
+HERE: Final = _Here()
+ON_LOOP: Final = _OnLoop()
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    raise RuntimeError("it waits for an event loop, and there is none")
+
+
+async def ask(
+    asking: Asking,
     student: Student,
     returns: Any,
     given: Mapping[str, Any],
@@ -274,63 +364,23 @@ def ask(
         ends = time.monotonic() + limit
         cache, join = _cache(), settings.current().join
         if cache is None and not join:
-            return _answered(question, ends, limit)[1]
-        key = _key(question)
+            return (await question.answer(asking, ends, limit))[1]
+        key = question.key()
         known = cache.get(key) if cache else None
         if known is not None:
             asked.cached = True
             return question.value(known)
+
+        async def answer() -> str:
+            return (await question.answer(asking, ends, limit))[0]
+
         if join:
             try:
-                known = _joining.call(key, lambda: _answered(question, ends, limit)[0], limit)
+                known = await asking.joined(key, answer, limit)
             except TimeoutError as error:  # of the question that another caller has asked
                 raise failures.too_late(student.contract, "the server", limit) from error
         else:
-            known = _answered(question, ends, limit)[0]
-        if cache:
-            cache.put(key, known)
-        return question.value(known)
-    except DispatchError:
-        student.failed += 1
-        raise
-    except Exception as error:
-        student.failed += 1
-        raise _unforeseen(student.contract, error) from error
-    finally:
-        asked.end()
-
-
-async def aask(
-    student: Student,
-    returns: Any,
-    given: Mapping[str, Any],
-    asked: Asked,
-    *,
-    text: bytes | None = None,
-    sure: float | None = None,
-) -> Any:
-    """As `ask`, on the running event loop."""
-    student.asked += 1
-    try:
-        question = Question(student, returns, given, asked, text=text, sure=sure)
-        limit = limits.of_call(student.contract)
-        ends = time.monotonic() + limit
-        cache, join = _cache(), settings.current().join
-        if cache is None and not join:
-            return (await _aanswered(question, ends, limit))[1]
-        key = _key(question)
-        known = cache.get(key) if cache else None
-        if known is not None:
-            asked.cached = True
-            return question.value(known)
-        if join:
-            try:
-                async with asyncio.timeout(limit):
-                    known = await _joining.acall(key, lambda: _atext(question, ends, limit))
-            except TimeoutError as error:
-                raise failures.too_late(student.contract, "the server", limit) from error
-        else:
-            known = await _atext(question, ends, limit)
+            known = await answer()
         if cache:
             cache.put(key, known)
         return question.value(known)
@@ -350,74 +400,6 @@ def _unforeseen(contract: Contract, error: Exception) -> DispatchError:
     """
     kind, said = type(error).__name__, told(error)["message"]
     return DispatchError(f"{contract.function}: asking {contract.model} failed: {kind}: {said}")
-
-
-def _answered(question: Question, ends: float, limit: float) -> tuple[str, Any]:
-    """(text, value) of the answer, asked for in this thread."""
-    client = client_of(question.contract)
-    steps = question.steps(client, ends, limit)
-    with limits.ending(ends):
-        try:
-            step = next(steps)
-            while True:
-                came = None
-                try:
-                    if isinstance(step, dict):
-                        came = _send(question, client, step)
-                    else:
-                        time.sleep(step)
-                except Exception as error:  # noqa: BLE001 - sorted out there
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(came)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-
-
-async def _aanswered(question: Question, ends: float, limit: float) -> tuple[str, Any]:
-    """As `_answered`, on the running event loop."""
-    client = await async_client_of(question.contract)
-    steps = question.steps(client, ends, limit)
-    try:
-        step = next(steps)
-        while True:
-            came = None
-            try:
-                async with asyncio.timeout(ends - time.monotonic()):
-                    if isinstance(step, dict):
-                        came = await _asend(question, client, step)
-                    else:
-                        await asyncio.sleep(step)
-            except Exception as error:  # noqa: BLE001 - sorted out there
-                step = steps.throw(error)
-            else:
-                step = steps.send(came)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-
-
-async def _atext(question: Question, ends: float, limit: float) -> str:
-    return (await _aanswered(question, ends, limit))[0]
-
-
-def _send(question: Question, client: Client, request: dict[str, Any]) -> Any:
-    said = settings.current()
-    if not (said.debug or said.spans):
-        return client.client.chat.completions.create(**request)
-    from distilgen.runtime.witness import Witness  # noqa: PLC0415 - where it is asked for
-
-    with Witness(question, client.server, request) as witness:
-        return witness.saw(client.client.chat.completions.create(**request))
-
-
-async def _asend(question: Question, client: Client, request: dict[str, Any]) -> Any:
-    said = settings.current()
-    if not (said.debug or said.spans):
-        return await client.client.chat.completions.create(**request)
-    from distilgen.runtime.witness import Witness  # noqa: PLC0415
-
-    with Witness(question, client.server, request) as witness:
-        return witness.saw(await client.client.chat.completions.create(**request))
 
 
 _joining = Joining()
@@ -440,19 +422,6 @@ def _cache() -> Cache | None:
             known = open_cache(said.cache, said.cache_entries, said.cache_seconds)
         _kept = turn, known
     return known
-
-
-def _key(question: Question) -> bytes:
-    from distilgen.runtime.cache import key_of  # noqa: PLC0415 - as above
-
-    contract = question.contract
-    return key_of(
-        contract.fingerprint,
-        contract.answers,
-        contract.base_url,
-        contract.model or "",
-        question.text,
-    )
 
 
 def _values(contract: Contract, text: bytes) -> dict[str, Any]:
