@@ -7,7 +7,6 @@ asked and what was answered is not in it, nor the message of an error, which may
 from __future__ import annotations
 
 import contextlib
-import functools
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -27,17 +26,12 @@ def start(contract: Contract, server: str) -> AskingSpan | None:
 
     server: the client's base URL, "" if it is not known.
     """
-    if not _can_start():
+    if not tracing.can_start():
         return None
     try:
         return AskingSpan(contract, server)
     except Exception:  # noqa: BLE001 - an implementation of OpenTelemetry may raise anything
         return None
-
-
-@functools.cache
-def _can_start() -> bool:
-    return tracing.can_start()  # says that it cannot, at every call
 
 
 class AskingSpan:

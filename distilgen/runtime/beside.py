@@ -141,7 +141,8 @@ def finish(seconds: float) -> None:
         return
     left = _here.drain(seconds)
     if left:
-        _log.warning("%d questions to students were not answered before the end", left)
+        said = "1 question to a student was" if left == 1 else f"{left} questions to students were"
+        _log.warning("%s not answered before the end", said)
     _here.stop()
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import importlib
 import os
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,7 +39,7 @@ _clients_lock = threading.Lock()
 _async_clients: weakref.WeakKeyDictionary[
     asyncio.AbstractEventLoop, dict[Key, tuple[Client, AsyncGenerator[None, None]]]
 ] = weakref.WeakKeyDictionary()
-_brought: dict[int, tuple[Any, Client]] = {}
+_brought: dict[str, tuple[Any, Client]] = {}
 _inherited: list[Any] = []
 _PATIENCE_S = 10.0
 
@@ -46,7 +48,7 @@ def client_of(contract: Contract) -> Client:
     """The client of a contract's server, or the program's own. Raises DispatchError."""
     brought = settings.current().client
     if brought is not None:
-        return _adopted(brought)
+        return _adopted("client", brought)
     key = contract.base_url, contract.api_key_env
     known = _clients.get(key)
     if known is None:
@@ -68,10 +70,12 @@ async def async_client_of(contract: Contract) -> Client:
     """As `client_of`, for the running event loop: connections belong to it, and end with it."""
     brought = settings.current().async_client
     if brought is not None:
-        return _adopted(brought)
+        return _adopted("async_client", brought)
     key = contract.base_url, contract.api_key_env
     loop = asyncio.get_running_loop()
     known = _async_clients.setdefault(loop, {})
+    if key not in known and "openai" not in sys.modules:
+        await asyncio.to_thread(importlib.import_module, "openai")  # half a second
     if key not in known:
         import openai  # noqa: PLC0415
 
@@ -104,13 +108,12 @@ async def _life(client: Any) -> AsyncGenerator[None, None]:
         await client.close()
 
 
-def _adopted(brought: Any) -> Client:
+def _adopted(setting: str, brought: Any) -> Client:
     """The program's client; kept, because to make it try once takes longer than to look it up."""
-    known = _brought.get(id(brought))
+    known = _brought.get(setting)
     if known is None or known[0] is not brought:
-        _brought.clear()  # another one: the last is not asked any more
         limits.keep(getattr(brought, "_client", None))
-        known = _brought[id(brought)] = brought, _once(brought)
+        known = _brought[setting] = brought, _once(brought)
     return known[1]
 
 
@@ -139,6 +142,9 @@ def _made(kind: Any, contract: Contract, http: Any) -> Any:
     except Exception as error:
         message = f"{contract.function}: {contract.base_url} is no server's URL: {error}"
         raise UnreachableError(message) from error
+    if key is not None and not key.isascii():
+        message = f"{contract.function}: {variable} is no key: it has a character beyond ASCII"
+        raise MissingCredentialsError(message)
     if client is None or (named and not key):
         setting = "async_client" if kind is openai.AsyncOpenAI else "client"
         message = (

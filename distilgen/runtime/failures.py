@@ -19,8 +19,6 @@ from distilgen.runtime.call import told
 if TYPE_CHECKING:
     from distilgen.contract import Contract
 
-BACK = "`distilgen restore` gives the teacher back"
-
 _SHOWN = 300
 """Characters of what a server says that are repeated."""
 
@@ -66,11 +64,27 @@ def _asked(headers: Any) -> float | None:
     return seconds if seconds > 0 else None
 
 
+def back(contract: Contract) -> str:
+    """How to get the function's own body back."""
+    return f"`distilgen rollout set {contract.function} --mode record` puts its body back"
+
+
+def details(error: BaseException) -> dict[str, Any]:
+    """What became of a question, as a record tells it."""
+    cause = error.__cause__
+    more = {
+        "kind": getattr(error, "kind", None),
+        "status": getattr(cause, "status_code", None),
+        "request_id": getattr(error, "request_id", None),
+    }
+    return told(error) | {name: value for name, value in more.items() if value is not None}
+
+
 def too_late(contract: Contract, server: str, limit: float) -> DispatchTimeoutError:
     """There was no answer in time. limit: seconds."""
     return DispatchTimeoutError(
         f"{_who(contract)}: no answer from {server} in {limit:g} seconds; give it more with "
-        f"DISTILGEN_TIMEOUT; {BACK}"
+        f"DISTILGEN_TIMEOUT; {back(contract)}"
     )
 
 
@@ -83,30 +97,35 @@ def explained(contract: Contract, server: str, error: Exception, limit: float) -
     if isinstance(error, openai.NotFoundError):
         message = (
             f"{who} is not known to {server} ({said}); name another with "
-            f"`distilgen dispatch --model …`, or its server with --base-url{_closed(contract)}; "
-            f"{BACK}"
+            f"`distilgen rollout set {contract.function} --model …`, or its server with "
+            f"--base-url{_closed(contract)}; {back(contract)}"
         )
         return ModelUnavailableError(message, request_id=named)
     if isinstance(error, openai.AuthenticationError):
         key = contract.api_key_env or "OPENAI_API_KEY"
-        message = f"{who}: {server} refuses the key ({said}); check {key}; {BACK}"
+        message = f"{who}: {server} refuses the key ({said}); check {key}; {back(contract)}"
         return MissingCredentialsError(message, request_id=named)
     if isinstance(error, openai.PermissionDeniedError):
         key = contract.api_key_env or "OPENAI_API_KEY"
         message = (
             f"{who}: {server} refuses us ({said}); check {key}, and whether the host still serves "
-            f"this model{_closed(contract)}; {BACK}"
+            f"this model{_closed(contract)}; {back(contract)}"
         )
         return ModelUnavailableError(message, request_id=named)
     if isinstance(error, openai.APITimeoutError):
         return too_late(contract, server, limit)
     if isinstance(error, openai.APIConnectionError):
         why = f" ({error.__cause__})" if error.__cause__ and str(error.__cause__) else ""
-        return UnreachableError(f"{who}: cannot reach {server}{why}; {BACK}")
+        return UnreachableError(f"{who}: cannot reach {server}{why}; {back(contract)}")
     if isinstance(error, openai.APIError):
-        return DispatchError(f"{who}: {server} answered: {said}; {BACK}", request_id=named)
+        response = getattr(error, "response", None)
+        asked = _asked(response.headers) if response is not None else None
+        if asked is not None:
+            said += f" (it asks to wait {asked:g} seconds; the call has {limit:g})"
+        message = f"{who}: {server} answered: {said}; {back(contract)}"
+        return DispatchError(message, request_id=named)
     kind = type(error).__name__
-    return DispatchError(f"{who}: the client of {server} raised {kind}: {said}; {BACK}")
+    return DispatchError(f"{who}: the client of {server} raised {kind}: {said}; {back(contract)}")
 
 
 def _who(contract: Contract) -> str:

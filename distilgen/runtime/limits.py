@@ -32,7 +32,9 @@ def timeout(seconds: float) -> Iterator[None]:
     """Give the dispatched calls in this block so many seconds each; raises ConfigError for less
     than any time. It holds for this thread, or this asyncio task and those that it starts.
     """
-    if isinstance(seconds, bool) or not 0 < seconds < float("inf"):
+    given: Any = seconds
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not (is_number and 0 < seconds < float("inf")):
         raise ConfigError(f"timeout({seconds!r}): is no number of seconds")
     token = _said.set(seconds)
     try:

@@ -14,8 +14,8 @@ from distilgen.agreement import alike
 from distilgen.contract import canonical_json
 from distilgen.records.record import TOO_LARGE, marker_in
 from distilgen.runtime import beside, student as students
-from distilgen.runtime.call import told
 from distilgen.runtime.control import recording
+from distilgen.runtime.failures import details
 from distilgen.runtime.student import Asked
 
 if TYPE_CHECKING:
@@ -208,11 +208,11 @@ def _ask(
             learnt = json.loads(_dumped(route, value))
         except Exception as error:  # noqa: BLE001 - nobody waits for it
             failure = error
-            said["error"] = told(error)
-            event = route.asked(ok=False)
+            said["error"] = details(error)
+            event = route.failed(error)
         else:
             said["agrees"] = agrees = alike(taught, learnt)
-            events = route.asked(ok=True), route.compared(agrees=agrees)
+            events = route.answered(), route.compared(agrees=agrees)
             event = "; ".join(filter(None, events))
     if aside is None:
         return

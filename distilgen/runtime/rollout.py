@@ -19,10 +19,11 @@ import logging
 import random
 from typing import TYPE_CHECKING, Any, Final
 
-from distilgen.errors import DispatchError
+from distilgen.errors import DispatchError, LowConfidenceError
 from distilgen.runtime import arguments as arguments_, settings, student as students
 from distilgen.runtime.call import Call, told
-from distilgen.runtime.control import inside, place_of
+from distilgen.runtime.control import Off, inside, place_of
+from distilgen.runtime.failures import details
 from distilgen.runtime.generated import generated, holes_of, signature_of, start_unseen
 from distilgen.runtime.guard import Guard, Limits, state_at
 from distilgen.runtime.hints import item_of, of_owner, return_hint
@@ -133,6 +134,8 @@ class Rollout:
         self._share = self._pairs = 0.0
         self._hint: Any = _NONE
         self._guard: Guard | None = None
+        self._is_held = False
+        self._failures: set[str] = set()
         self._guarded: tuple[Any, ...] = ()
         self.settle()
 
@@ -152,6 +155,10 @@ class Rollout:
         share = found.share if found is not None else None
         if share is None and mode == self._said:
             share = contract.share
+        for part in (share, contract.pairs):
+            if part is not None and not 0 <= part <= 1:
+                _log.warning("%s: %r is no share of calls; the teacher answers", self.name, part)
+                mode = "record"
         self._share = SHARES.get(mode, 0.0) if share is None else share
         self._pairs = PAIRS if contract.pairs is None else contract.pairs
         self._recorder.share(mode)
@@ -235,30 +242,33 @@ class Rollout:
         mode = self._mode
         if mode == "record":
             return None
+        around = inside.get()
+        may_pair = type(around) is not Off  # what is not to be recorded, is not to be sent away
         if mode == "shadow":
+            if not may_pair:
+                return None
             if self._share < 1 and _random.random() >= self._share:
                 return None
-            call = self._own_call()
+            call = self._own_call(around)
             if call is not None and self._told(call, mode, owner):
                 return None
             return Way(self, mode, call, given, arguments_.in_the_clear(given), beside=True)
-        call = self._own_call()
+        call = self._own_call(around)
         if call is not None:
             call.takes_part({"mode": mode})
         text = arguments_.in_the_clear(given)
-        if self._share < 1 and place_of(text, b"share") >= self._share:
-            first = False
-        else:
-            first = self._guard is None or mode == "dispatch" or self._guard.admits()
-        if first or _random.random() >= self._pairs:
+        wanted = self._share == 1 or place_of(text, b"share") < self._share
+        first = wanted and (self._guard is None or mode == "dispatch" or self._guard.admits())
+        if wanted and not first:
+            self._hold(call)
+        if first or not may_pair or _random.random() >= self._pairs:
             return Way(self, mode, call, given, text, first=first)
         if call is not None and self._told(call, mode, owner):
             return None
         return Way(self, mode, call, given, text, beside=True)
 
-    def _own_call(self) -> Call | None:
-        """The call that is about to be routed, where it leaves a record."""
-        call = inside.get()
+    def _own_call(self, call: Any) -> Call | None:
+        """The call that is about to be routed, where it leaves a record. call: what this is in."""
         if type(call) is not Call or call.recorder is not self._recorder:
             return None
         if call.silent or call.rollout or call.pair:  # this was made in it
@@ -309,9 +319,34 @@ class Rollout:
             return self._hint
         return of_owner(self._hint, owner if isinstance(owner, type) else type(owner))
 
-    def asked(self, *, ok: bool) -> str:
-        """Tell the guard what became of a question; what it did."""
-        return self._guard.asked(ok) if self._guard is not None else ""
+    def _hold(self, call: Call | None) -> None:
+        """The guard keeps a call from the student."""
+        if call is not None:
+            call.takes_part({"mode": self._mode, "held": True})
+        if not self._is_held and self._guard is not None:
+            self._is_held = True
+            _log.warning("%s: calls go to the teacher: %s", self.name, self._guard.reason)
+
+    def answered(self) -> str:
+        """Tell the guard that the student answered; what it did."""
+        self._is_held = False
+        return self._guard.asked(True) if self._guard is not None else ""
+
+    def failed(self, error: Exception) -> str:
+        """Tell the guard that the student did not answer, or the log, once for each way to fail;
+        what the guard did.
+        """
+        if isinstance(error, LowConfidenceError):  # it answered, if not for sure
+            event = self.answered()
+        else:
+            event = self._guard.asked(False) if self._guard is not None else ""
+            self._is_held = self._is_held or event.startswith("opened")
+        kind = f"{type(error).__name__} {getattr(error, 'kind', '')}"
+        unsure = isinstance(error, LowConfidenceError) and error.confidence is not None
+        if event or (kind not in self._failures and not unsure):
+            self._failures.add(kind)
+            _log.warning("the student failed: %s", told(error)["message"])
+        return event
 
     def gave_up(self) -> None:
         """Tell the guard that a question has no outcome."""
@@ -324,6 +359,11 @@ class Rollout:
         student.agreed += agrees
         student.disagreed += not agrees
         return self._guard.compared(agrees) if self._guard is not None else ""
+
+    @property
+    def name(self) -> str:
+        """Its function, `module:qualname`."""
+        return self.contract.function
 
     @property
     def recorder(self) -> Recorder:
@@ -393,15 +433,13 @@ class Way:
         return None if self.mode == "dispatch" else self.route.contract.min_confidence
 
     def _answered(self, asked: Asked) -> None:
-        event = self.route.asked(ok=True)
+        event = self.route.answered()
         if self.call is not None:
             said = members(self.mode, asked, event)
             self.call.takes_part(said, asked.model)
 
     def _failed(self, asked: Asked, error: DispatchError) -> None:
-        event = self.route.asked(ok=False)
+        event = self.route.failed(error)
         if self.call is not None:
-            said = members(self.mode, asked, event) | {"error": told(error)}
+            said = members(self.mode, asked, event) | {"error": details(error)}
             self.call.takes_part(said, asked.model if self.mode == "dispatch" else "")
-        elif self.mode != "dispatch":
-            _log.debug("%s; the teacher answers", error)

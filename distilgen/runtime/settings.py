@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -281,12 +282,12 @@ def _timeout(said: Any, origin: str) -> float:
     return _number(said, origin, "number of seconds", 1e-9)
 
 
-def share_of(said: Any, origin: str) -> float:
+def _part(text: str, origin: str) -> float:
     """A share of calls: `10%`, `10 %` or 0.1. Raises ConfigError."""
-    text = said.strip() if isinstance(said, str) else said
-    if isinstance(text, str) and text.endswith("%"):
-        return _number(text[:-1].strip(), origin, "share: 0 % to 100 %", 0, 100) / 100
-    return _share(text, origin)
+    what = "share of calls: write 10% or 0.1"
+    if text.strip().endswith("%"):
+        return _number(text.strip()[:-1], origin, what, 0, 100) / 100
+    return _number(text, origin, what, 0, 1)
 
 
 def _natural(said: Any, origin: str) -> int:
@@ -299,21 +300,55 @@ def _natural(said: Any, origin: str) -> int:
 def _modes(said: Any, origin: str) -> tuple[Override, ...]:
     if isinstance(said, tuple):
         return said
-    return tuple(_override(part.strip(), origin) for part in str(said).split(",") if part.strip())
+    parts = [part.strip() for part in str(said).split(",") if part.strip()]
+    if not origin.startswith("DISTILGEN_"):
+        return tuple(_override(part, origin) for part in parts)
+    found = []
+    for part in parts:  # an operator is in a hurry: what is right holds, whatever else is wrong
+        try:
+            found.append(_override(part, origin))
+        except ConfigError as error:
+            _log.warning("%s; this part of it is not heeded", error)
+    return tuple(found)
 
 
 def _override(said: str, origin: str) -> Override:
     pattern, named, rest = said.rpartition("=")
     mode, colon, share = rest.strip().partition(":")
+    mode = mode.strip().lower()
     if mode not in MODES:
-        raise ConfigError(f"{origin}: {mode!r} is none of {', '.join(MODES)}")
+        raise ConfigError(f"{origin}: {said!r}: {mode!r} is none of {', '.join(MODES)}")
     if colon and mode not in ("shadow", "canary", "fallback"):
         raise ConfigError(f"{origin}: {mode} takes no share")
-    part = share_of(share, origin) if colon else None
+    part = _part(share, origin) if colon else None
     return Override(pattern.strip() if named else "*", mode, part)
 
 
-def _cache(said: str | os.PathLike[str], origin: str) -> str:
+def _client(said: Any, origin: str) -> Any:
+    """A client that asks in the way that the setting's name says. Raises ConfigError."""
+    if not hasattr(getattr(getattr(said, "chat", None), "completions", None), "create"):
+        raise ConfigError(f"{origin}: {said!r} is no client of openai's")
+    openai = sys.modules.get("openai")
+    other = "AsyncOpenAI" if "async" not in origin else "OpenAI"
+    if openai is not None and isinstance(said, getattr(openai, other)):
+        raise ConfigError(f"{origin}: an {other} is for the other setting")
+    return said
+
+
+def _guard(said: Any, origin: str) -> str:
+    """A file, or as for `cache` and `records` its `sqlite:///` URL. Raises ConfigError."""
+    if not isinstance(said, str | os.PathLike) or str(said).lower() in _SWITCHES:
+        raise ConfigError(f"{origin}: {said!r} is no file")
+    if "://" not in str(said):
+        return _path(said, origin)
+    from distilgen.runtime.cache import cache_path  # noqa: PLC0415 - seldom asked for
+
+    return cache_path(str(said), origin, _path("", origin)) or ""
+
+
+def _cache(said: Any, origin: str) -> str:
+    if not isinstance(said, str | os.PathLike):
+        raise ConfigError(f"{origin}: {said!r} is no cache; say memory or sqlite:///FILE")
     from distilgen.runtime.cache import MEMORY, cache_path  # noqa: PLC0415 - seldom asked for
 
     path = cache_path(os.fspath(said), origin, _path("", origin))
@@ -385,7 +420,9 @@ _READERS: dict[str, Callable[[Any, str], Any]] = {
     "retries": _natural,
     "reasks": _natural,
     "mode": _modes,
-    "guard": _path,
+    "guard": _guard,
+    "client": _client,
+    "async_client": _client,
     "cache": _cache,
     "cache_entries": _count,
     "cache_seconds": _timeout,

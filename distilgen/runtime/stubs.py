@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from distilgen.errors import DispatchError
 from distilgen.runtime import settings, student as students
-from distilgen.runtime.call import Call, told
+from distilgen.runtime.call import Call
 from distilgen.runtime.control import inside
+from distilgen.runtime.failures import details
 from distilgen.runtime.student import Asked
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def _warn_of_override(contract: Contract) -> None:
     if found is not None and found.mode != "dispatch" and contract.function not in _warned:
         _warned.add(contract.function)
         _log.warning(
-            "%s: has no body here, so that its student answers; DISTILGEN_MODE=%s needs `distilgen "
-            "rollout set %s --mode %s`",
-            contract.function, found.mode, contract.function, found.mode,
+            "%s: is a stub, so that its model answers, whatever DISTILGEN_MODE says; `distilgen "
+            "rollout set %s --mode %s` puts its body back, if it ever had one",
+            contract.function, contract.function, found.mode,
         )  # fmt: skip
 
 
@@ -84,4 +85,4 @@ def _tell(student: Student, asked: Asked, error: DispatchError | None = None) ->
     if type(call) is not Call or call.rollout or call.recorder.contract is not student.contract:
         return
     said = {"mode": "dispatch", **asked.members()}
-    call.takes_part(said if error is None else said | {"error": told(error)}, asked.model)
+    call.takes_part(said if error is None else said | {"error": details(error)}, asked.model)

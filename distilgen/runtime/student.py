@@ -28,7 +28,6 @@ from distilgen.runtime.answers import WrongAnswerError
 from distilgen.runtime.call import told
 from distilgen.runtime.clients import async_client_of, client_of
 from distilgen.runtime.control import Counts
-from distilgen.runtime.failures import BACK
 from distilgen.runtime.joining import Joining
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ REASKS = 1
 class Asked:
     """What became of a question. asks: how often it was sent and answered. confidence: of the
     answer, 0 to 1, where it was asked for and the server said. cached: the answer was there
-    already. ms: milliseconds that it took.
+    already; joined: an equal call had asked for it. ms: milliseconds that it took.
     """
 
     model: str
@@ -57,6 +56,7 @@ class Asked:
     output_tokens: int = 0
     confidence: float | None = None
     cached: bool = False
+    joined: bool = False
     start: float = field(default_factory=time.perf_counter)
     ms: float = 0.0
 
@@ -73,6 +73,8 @@ class Asked:
             said |= {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
         if self.confidence is not None:
             said["confidence"] = round(self.confidence, 6)
+        if self.joined:
+            said["joined"] = True
         return said | {"cached": True} if self.cached else said
 
 
@@ -174,12 +176,12 @@ class Question:
         self.form = student.form
         self._sure = sure
 
-    async def answer(self, asking: Asking, ends: float, limit: float) -> tuple[str, Any]:
-        """Text and value of the answer. ends: on `time.monotonic`. limit: seconds. Raises
-        DispatchError.
-        """
+    async def answer(self, asking: Asking) -> tuple[str, Any]:
+        """Text and value of the answer. Raises DispatchError."""
         said, contract, messages = settings.current(), self.contract, self.messages
-        client = await asking.client_of(contract)
+        client = await asking.client_of(contract)  # once a process, half a second of imports
+        limit = limits.of_call(contract)
+        ends = time.monotonic() + limit
         retries = client.retries if said.retries is None else said.retries
         reasks = next((n for n in (said.reasks, contract.reasks) if n is not None), REASKS)
         wrong: WrongAnswerError | None = None
@@ -269,8 +271,9 @@ class Question:
         raise LowConfidenceError(message, confidence=found, request_id=_name(completion))
 
     def _invalid(self, wrong: WrongAnswerError, completion: Any = None) -> InvalidAnswerError:
+        contract = self.contract
         return InvalidAnswerError(
-            f"{self.contract.function}: {self.contract.model} {wrong.what}; {BACK}",
+            f"{contract.function}: {contract.model} {wrong.what}; {failures.back(contract)}",
             kind=wrong.kind,
             answer=wrong.said,
             error=wrong.error,
@@ -360,11 +363,9 @@ async def ask(
     student.asked += 1
     try:
         question = Question(student, returns, given, asked, text=text, sure=sure)
-        limit = limits.of_call(student.contract)
-        ends = time.monotonic() + limit
         cache, join = _cache(), settings.current().join
         if cache is None and not join:
-            return (await question.answer(asking, ends, limit))[1]
+            return (await question.answer(asking))[1]
         key = question.key()
         known = cache.get(key) if cache else None
         if known is not None:
@@ -372,11 +373,13 @@ async def ask(
             return question.value(known)
 
         async def answer() -> str:
-            return (await question.answer(asking, ends, limit))[0]
+            return (await question.answer(asking))[0]
 
         if join:
+            limit = limits.of_call(student.contract)
             try:
                 known = await asking.joined(key, answer, limit)
+                asked.joined = not asked.asks
             except TimeoutError as error:  # of the question that another caller has asked
                 raise failures.too_late(student.contract, "the server", limit) from error
         else:

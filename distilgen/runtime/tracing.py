@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ def is_here() -> bool:
     return _API in sys.modules
 
 
+@functools.cache
 def can_start() -> bool:
     """Is there an API to start spans with? Says once that there is none."""
     try:

@@ -173,6 +173,24 @@ def test_shadow(kind: str, decorated: Decorated, records: Records) -> None:
     assert student["result"] == (answered if "stream" in kind else answered[0])
 
 
+def test_what_is_not_to_be_recorded_is_not_sent_away(
+    decorated: Decorated, server: OpenAIServer
+) -> None:
+    shadow = decorated("plain", "shadow")
+    canary = decorated("plain", "canary", share=0.0, pairs=1.0)
+    with distilgen.recording(on=False):
+        assert [ask(shadow, "a"), ask(canary, "a")] == [["teacher a"]] * 2
+    beside.drain(10)
+    assert not server.requests
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_share_that_is_none(mode: str, decorated: Decorated, server: OpenAIServer) -> None:
+    assert ask(decorated("plain", mode, share=20), "a") == ["teacher a"]
+    beside.drain(10)
+    assert not server.requests
+
+
 def test_shadow_agrees(contract_of: ContractOf, server: OpenAIServer, records: Records) -> None:
     def shout(topic: str) -> Email:
         return Email(subject=topic.upper() if topic != "c" else "see")
@@ -346,6 +364,51 @@ def test_not_sure_enough(
     assert ("error" in said) is (answered != "A")
 
 
+def test_an_answer_that_is_not_sure_is_no_failure(
+    decorated: Decorated, students: Students, server: OpenAIServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    function = decorated("plain", "fallback", min_confidence=0.9, max_failures=0.1)
+    for _ in range(30):
+        assert ask(function, "a") == ["teacher a"]
+    assert len(server.requests) == 30
+    assert [message for message in caplog.messages if "sends no logprobs" in message]
+    assert len(caplog.messages) == 1
+    students.logprob = -1.0
+    ask(function, "a")
+    assert len(caplog.messages) == 1
+
+
+# What the log says
+
+
+def test_the_first_failure_of_each_kind_is_told(
+    decorated: Decorated, students: Students, records: Records, caplog: pytest.LogCaptureFixture
+) -> None:
+    students.fails = True
+    function = decorated("plain", "fallback", max_failures=None)
+    for _ in range(3):
+        ask(function, "a")
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("the student failed: shop.mail:plain: ft:small:shop: http")
+    assert "I am ill" in caplog.messages[0]
+    assert records()[0]["rollout"]["error"]["status"] == 500
+
+
+def test_an_open_guard_is_told_where_it_was_not_seen_to_open(
+    decorated: Decorated, students: Students, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(guard=tmp_path / "guard.db")
+    students.fails = True
+    for _ in range(6):
+        ask(decorated("plain", "fallback", max_failures=0.2), "a")
+    caplog.clear()
+    function = decorated("plain", "fallback", max_failures=0.2)  # as another process
+    for _ in range(3):
+        ask(function, "a")
+    assert [m for m in caplog.messages if "calls go to the teacher: the student failed 5" in m]
+    assert len(caplog.messages) == 1
+
+
 # What an operator says
 
 
@@ -422,7 +485,7 @@ def test_a_student_that_fails_is_left_alone(
     assert len(events) == 1
     assert events[0].startswith("opened: the student failed 5 of ")
     assert any("opened" in record.message for record in caplog.records)
-    assert records()[-1]["rollout"] == {"mode": "fallback"}
+    assert records()[-1]["rollout"] == {"mode": "fallback", "held": True}
     students.fails = False
     time.sleep(0.35)
     assert ask(function, "a") == ["A"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import openai
 import pytest
 
 import distilgen
@@ -64,11 +65,47 @@ def test_configure_is_public() -> None:
 
 
 def test_a_client_is_kept_and_none_changes_nothing() -> None:
-    client = object()
+    client = openai.OpenAI(api_key="k")
     configure(client=client)
     configure()
     assert settings.current().client is client
     assert settings.current().async_client is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"client": 3},
+        {"client": "http://127.0.0.1"},
+        {"client": openai.AsyncOpenAI(api_key="k")},
+        {"async_client": openai.OpenAI(api_key="k")},
+        {"cache": True},
+        {"guard": True},
+        {"guard": "redis://here"},
+    ],
+)
+def test_what_cannot_be_asked_or_shared(said: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(said))):
+        configure(**said)
+
+
+def test_of_an_operators_word_what_is_right_holds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("DISTILGEN_MODE", "bogus, same=Record,canary:5, shadow:5%")
+    settings.forget()
+    found = settings.current().mode
+    assert [(item.pattern, item.mode, item.share) for item in found] == [
+        ("same", "record", None),
+        ("*", "shadow", 0.05),
+    ]
+    assert len(caplog.messages) == 2
+    assert "write 10% or 0.1" in caplog.text
+
+
+def test_a_guards_file_by_its_url(tmp_path: Path) -> None:
+    configure(guard=f"sqlite:///{tmp_path}/guard.db")
+    assert settings.current().guard == f"{tmp_path}/guard.db"
 
 
 @pytest.mark.parametrize("url", ["carrier-pigeon:coop", "sqlite:records.db", "logging:", "file:"])

@@ -5,24 +5,32 @@ and which ones they are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import os
 import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from distilgen.runtime import Contract, beside, configure, control, recording
+from distilgen.runtime import Contract, beside, configure, control
 
 ContractOf = Callable[..., Contract]
 CALLS = 100_000
 MODEL = "ft:small:shop"
 TEACHER, STUDENT = 0, 1
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Calls leave no records, which take longer than what is looked at here."""
+    configure(sample=0.0)
+    yield
 
 
 class Client:
@@ -80,7 +88,7 @@ def test_the_students_share(
     calls = CALLS if mode == "canary" and share < 0.3 else CALLS // 10
     contract = contract_of(who, model=MODEL, share=share, pairs=0.0)
     function = getattr(contract, mode)(who)
-    with recording(on=False):
+    with unrecorded():
         given = [function(number) for number in range(calls)]
     assert_share(sum(given), share, calls)
     assert client.asked == sum(given)
@@ -93,7 +101,7 @@ def test_all_and_none(
 ) -> None:
     contract = contract_of(who, model=MODEL, share=share, pairs=0.0)
     function = getattr(contract, mode)(who)
-    with recording(on=False):
+    with unrecorded():
         given = [function(number) for number in range(2_000)]
     assert beside.drain(10) == 0
     counts = contract._student.counts()
@@ -104,7 +112,7 @@ def test_all_and_none(
 
 def test_equal_calls_go_the_same_way(contract_of: ContractOf, client: Client) -> None:
     function = contract_of(who, model=MODEL, share=0.3, pairs=0.0).canary(who)
-    with recording(on=False):
+    with unrecorded():
         given = [function(number) for number in range(3_000)]
         assert [function(number=number) for number in range(3_000)] == given
         assert [function(number, word="") for number in range(3_000)] == given
@@ -130,7 +138,7 @@ def test_an_async_function_goes_the_same_way(contract_of: ContractOf, client: Cl
     async def main() -> list[int]:
         return [await function(number) for number in range(1_000)]
 
-    with recording(on=False):
+    with unrecorded():
         assert asyncio.run(main()) == [known(number) for number in range(1_000)]
 
 
@@ -138,7 +146,7 @@ def test_who_is_asked_at_a_small_share_is_asked_at_a_larger(
     contract_of: ContractOf, client: Client
 ) -> None:
     given = []
-    with recording(on=False):
+    with unrecorded():
         for share in (0.05, 0.2, 0.6):
             function = contract_of(who, model=MODEL, share=share, pairs=0.0).canary(who)
             given.append({number for number in range(4_000) if function(number) == STUDENT})
@@ -204,7 +212,7 @@ def test_what_is_shared_has_nothing_to_do_with_what_is_recorded() -> None:
 def test_the_share_of_shadows(share: float, contract_of: ContractOf, client: Client) -> None:
     contract = contract_of(who, model=MODEL, share=share)
     function = contract.shadow(who)
-    with recording(on=False):
+    with unrecorded():
         assert not any(function(number % 10) for number in range(CALLS))
     assert beside.drain(10) == 0
     counts = contract._student.counts()
@@ -215,7 +223,7 @@ def test_the_share_of_shadows(share: float, contract_of: ContractOf, client: Cli
 def test_the_share_of_pairs(contract_of: ContractOf, client: Client) -> None:
     contract = contract_of(who, model=MODEL, share=0.02, pairs=0.1)
     function = contract.canary(who)
-    with recording(on=False):
+    with unrecorded():
         first = sum(function(number) for number in range(CALLS))
     assert beside.drain(10) == 0
     assert_share(first, 0.02)

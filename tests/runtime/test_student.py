@@ -296,7 +296,7 @@ def test_an_answer_that_is_none(name: str, ask: str, contract_of: ContractOf) ->
     message = str(caught.value)
     assert message.startswith(f"shop.mail:compose: {MODEL} ")
     assert bad.message in message
-    assert "`distilgen restore` gives the teacher back" in message
+    assert "`distilgen rollout set shop.mail:compose --mode record` puts its body back" in message
     assert caught.value.answer == bad.answer
 
 
@@ -394,7 +394,7 @@ def test_a_server_that_says_no(
     assert type(caught.value) is kind
     assert isinstance(caught.value.__cause__, openai.APIError)
     message = str(caught.value)
-    for word in [f"shop.mail:compose: {MODEL}", server.base_url, "`distilgen restore`", *words]:
+    for word in [f"shop.mail:compose: {MODEL}", server.base_url, "`distilgen rollout set ", *words]:
         assert word in message
 
 
@@ -421,7 +421,7 @@ def test_a_server_that_is_not_there(ask: str, contract_of: ContractOf) -> None:
     with pytest.raises(DispatchError) as caught:
         ask_once(contract_of(compose, model=MODEL), ask, base_url)
     assert f"cannot reach {base_url}" in str(caught.value)
-    assert "`distilgen restore`" in str(caught.value)
+    assert "`distilgen rollout set " in str(caught.value)
 
 
 @pytest.mark.parametrize("ask", ["dispatch", "adispatch"])
@@ -450,7 +450,9 @@ def test_an_argument_without_json_form_is_not_sent(contract_of: ContractOf) -> N
 
 
 def test_what_the_client_itself_raises_is_told(contract_of: ContractOf) -> None:
-    configure(client=Surprising())
+    client = Surprising()
+    configure(client=client)
+    client.is_broken = True
     contract = contract_of(compose, model=MODEL)
     with pytest.raises(DispatchError, match="raised TypeError: surprise") as caught:
         contract.dispatch(Email, topic="a", urgent=False)
@@ -462,9 +464,13 @@ class Surprising:
 
     base_url = ""
 
+    is_broken = False
+
     @property
     def chat(self) -> Any:
-        raise TypeError("surprise")
+        if self.is_broken:
+            raise TypeError("surprise")
+        return openai.OpenAI().chat
 
 
 # Clients

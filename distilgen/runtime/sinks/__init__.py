@@ -61,14 +61,14 @@ def forget() -> None:
 def flush(seconds: float | None = None) -> int:
     """Have the students answer what they are asked beside the program's own work, and bring what
     was recorded to its place, in at most so many seconds, or as many as the settings say; how many
-    records are still on their way.
+    questions and records are still on their way.
     """
     if seconds is None:
         seconds = settings.current().flush_seconds
     ends = time.monotonic() + seconds
-    beside.drain(seconds)
+    left = beside.drain(seconds)
     seconds = max(ends - time.monotonic(), 0.0)
-    return 0 if _sink is None else _sink.flush(seconds)
+    return left + (0 if _sink is None else _sink.flush(seconds))
 
 
 def _after_fork() -> None:
