@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 ROUNDS, CALLS = 31, 20
 CROWDED_ROUNDS, CROWD, CROWDED_CALLS = 9, 64, 192
 BATCHES, BATCH = 41, 100  # fewer than wait for students at most
+SINGLES, WARM = 500, 5
 BARE = "create, prepared tool"
 OURS = "ours"
 
@@ -407,17 +408,26 @@ def with_teachers(port: int, folder: Path) -> None:
         "shadow, no call sampled": replace(bound, share=0.0).shadow(read_order),
         "shadow, every call sampled": replace(bound, share=1.0).shadow(read_order),
     }
+    show_callers("the caller, a call now and then", teachers, SINGLES, 1)
+    show_callers(f"the caller, {BATCH} calls in a row", teachers, BATCHES, BATCH)
+
+
+def show_callers(
+    title: str, teachers: Mapping[str, Callable[[str], object]], rounds: int, batch: int
+) -> None:
+    """Print what callers spend, where nothing is left to be done beside them when they begin."""
     times: Times = {name: [] for name in teachers}
-    for _ in range(BATCHES):
+    for _ in range(rounds):
         for name, teacher in teachers.items():
+            for _ in range(WARM):  # students' work has taken the caches
+                teachers["record"](MAIL)
             start, cpu = time.perf_counter(), time.thread_time()
-            for _ in range(BATCH):
+            for _ in range(batch):
                 teacher(MAIL)
             spent, wall = time.thread_time() - cpu, time.perf_counter() - start
-            times[name].append((wall / BATCH * 1e6, spent / BATCH * 1e6))
+            times[name].append((wall / batch * 1e6, spent / batch * 1e6))
             beside.drain(60)
     middle = {name: statistics.median(cpu for _, cpu in found) for name, found in times.items()}
-    title = f"the caller, {BATCH} calls in a row"
     print(f"\n{title:34} {'wall µs':>9} {'CPU µs':>9} {'+ plain':>9} {'+ record':>9}")
     for name, cpu in middle.items():
         wall = statistics.median(wall for wall, _ in times[name])

@@ -76,4 +76,4 @@ def alike(one: Any, other: Any) -> bool:
         return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(alike, one, other))
-    return bool(one == other)
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN

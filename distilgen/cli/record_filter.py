@@ -39,6 +39,14 @@ _mode = click.option(
 )
 _errors = click.option("--errors", is_flag=True, help="Calls that raised.")
 _no_errors = click.option("--no-errors", is_flag=True, help="Calls that returned.")
+_student_failed = click.option(
+    "--student-failed",
+    is_flag=True,
+    help="Calls for which a student was asked, and gave no answer.",
+)
+_unequal = click.option(
+    "--unequal", is_flag=True, help="A student's answers that are not equal to the teacher's."
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ def filtered(function: Callable[..., int]) -> Callable[..., int]:
         mode: str | None,
         errors: bool,
         no_errors: bool,
+        student_failed: bool,
+        unequal: bool,
         **rest: Any,
     ) -> int:
         if errors and no_errors:
@@ -98,12 +108,14 @@ def filtered(function: Callable[..., int]) -> Callable[..., int]:
             source=source,
             mode=mode,
             failed=errors if errors or no_errors else None,
+            student_failed=student_failed,
+            unequal=unequal,
         )
         return function(wanted=wanted, **rest)
 
     told = (
         functions_argument, _contract, since_option, until_option, _source, _mode, _errors,
-        _no_errors,
+        _no_errors, _student_failed, _unequal,
     )  # fmt: skip
     for decorate in reversed((*told, options.records, options.project)):
         command = decorate(command)

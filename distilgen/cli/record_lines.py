@@ -6,13 +6,14 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from distilgen.agreement import alike
 from distilgen.cli import report
 from distilgen.contract import canonical_json
 from distilgen.records.record import TEACHER, Record, began_at, line_of
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 FEW = 5
 """As many ids as a message names."""
@@ -79,13 +80,14 @@ def short(record: Record, names: Names, today: dt.date) -> str:
 
 
 def _arrow(record: Record) -> str:
-    """What leads to an answer: the teacher `→`, a student `⇒`; or it was compared with the
-    teacher's, and is equal `=` or not `≠`.
+    """What leads to an answer: the teacher `→`, also where a student was asked and failed `⇏`; a
+    student `⇒`; or it was compared with the teacher's, and is equal `=` or not `≠`.
     """
-    agrees = (record.rollout or {}).get("agrees")
-    if agrees is None:
+    if record.student_error is not None:
+        return "⇏"
+    if record.agrees is None:
         return "→" if record.source in ("", TEACHER) else "⇒"
-    return "=" if agrees else "≠"
+    return "=" if record.agrees else "≠"
 
 
 def page(record: Record) -> str:
@@ -107,9 +109,29 @@ def page(record: Record) -> str:
     lines = [f"{name:<9} {printable(text)}" for name, text in facts.items() if text]
     outcome = ("result", record.result) if record.error is None else ("error", record.error)
     for name, value in (("arguments", record.arguments), outcome):
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        lines += ["", name, *map(printable, text.split("\n"))]
+        lines += ["", name, *_value(value)]
     return "\n".join(lines)
+
+
+def teachers_answer(student: Any, teacher: Any) -> str:
+    """What stands below the page of a student's answer that is not the teacher's."""
+    lines = ["teacher's result", *_value(teacher)]
+    if isinstance(student, dict) and isinstance(teacher, dict):
+        names = [name for name in {**teacher, **student} if _differs(name, student, teacher)]
+        lines += [
+            "",
+            f"not equal: {', '.join(map(printable, names)) or 'nothing that was recorded'}",
+        ]
+    return "\n".join(lines)
+
+
+def _differs(name: str, student: dict[str, Any], teacher: dict[str, Any]) -> bool:
+    both = name in student and name in teacher
+    return not both or not alike(student[name], teacher[name])
+
+
+def _value(value: Any) -> Iterator[str]:
+    return map(printable, json.dumps(value, indent=2, ensure_ascii=False).split("\n"))
 
 
 def _rollout(rollout: dict[str, Any]) -> dict[str, str]:
@@ -123,13 +145,26 @@ def _rollout(rollout: dict[str, Any]) -> dict[str, str]:
         *tokens,
         f"confidence {rollout['confidence']:.3g}" if "confidence" in rollout else "",
         "cached" if rollout.get("cached") else "",
+        "joined" if rollout.get("joined") else "",
     )
     return {
         "student": ", ".join(filter(None, (rollout.get("model", ""), *asked))),
-        "failed": said_of(error) if error else "",
+        "failed": _student_failure(error) if error else "",
+        "held back": "by the guard: the student was not asked" if rollout.get("held") else "",
         "pair of": f"{rollout['of']}{answers}" if "of" in rollout else "",
         "guard": rollout.get("guard", ""),
     }
+
+
+def _student_failure(error: Mapping[str, Any]) -> str:
+    status, request = error.get("status"), error.get("request_id")
+    known = (
+        error.get("kind"),
+        f"HTTP {status}" if status else None,
+        f"request {request}" if request else None,
+    )
+    said = ", ".join(filter(None, known))
+    return f"{said_of(error)} ({said})" if said else said_of(error)
 
 
 def duration(elapsed_ms: float) -> str:

@@ -57,12 +57,14 @@ _BEGINNING = re.compile(rb'\{\s*"id"\s*:\s*"[^"]*"\s*,\s*"(?:at|function)"')
 class Record:
     """One call. result: a JSON value; error: type and message of what was raised instead.
 
-    rollout: where a student takes part. `mode`: shadow, canary, fallback or dispatch. Where the
-    student was asked besides: `model`; `ms`, its time; `asks`, the questions it took;
-    `input_tokens`, `output_tokens`; `confidence`; `cached`, true for an answer that was there
-    already; `error`, type and message, where it gave none, so that the teacher answered; `of`, on
-    the student's own record of a call that the teacher answered: the id of the teacher's; `agrees`,
-    on the same: are the answers equal?; `guard`, what the guard did for it.
+    rollout: where a student takes part. `mode`: shadow, canary, fallback or dispatch; `held`, true
+    where the guard kept the call from the student. Where the student was asked besides: `model`;
+    `ms`, its time; `asks`, the questions it took; `input_tokens`, `output_tokens`; `confidence`;
+    `cached`, true for an answer that was there already; `joined`, true for that to an equal call at
+    the same time; `error`, where it gave none, so that the teacher answered: `type`, `message` and,
+    where known, `kind` of an answer that was wrong, HTTP's `status`, the server's `request_id`;
+    `of`, on the student's own record of a call that the teacher answered: the id of the teacher's;
+    `agrees`, on the same: are the answers equal?; `guard`, what the guard did for it.
     """
 
     id: str
@@ -85,6 +87,19 @@ class Record:
     def mode(self) -> str:
         """That of its rollout, one of `MODES`; empty where it has none."""
         return "" if self.rollout is None else str(self.rollout["mode"])
+
+    @property
+    def student_error(self) -> dict[str, Any] | None:
+        """Why its student gave no answer; None where it did, or was not asked."""
+        if self.rollout is None:
+            return None
+        error: dict[str, Any] | None = self.rollout.get("error")
+        return self.error if error is None and self.source != TEACHER else error
+
+    @property
+    def agrees(self) -> bool | None:
+        """Is this answer of a student's equal to the teacher's? None where it is no pair."""
+        return None if self.rollout is None else self.rollout.get("agrees")
 
     @property
     def by_student(self) -> bool:
@@ -234,6 +249,10 @@ def _wrong_rollout(rollout: Any) -> str:
     for key, (kind, is_such) in _ROLLOUT.items():
         if key in rollout and not is_such(rollout[key]):
             return f"the {key} of its rollout is no {kind}"
+    error = rollout.get("error", {})
+    for key, (kind, is_such) in _ERROR.items():
+        if key in error and not is_such(error[key]):
+            return f"the {key} of its student's error is no {kind}"
     return ""
 
 
@@ -266,7 +285,13 @@ _ROLLOUT: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "ms": ("duration", _is_duration),
     **dict.fromkeys(("asks", "input_tokens", "output_tokens"), ("count", _is_count)),
     "confidence": ("number", _is_number),
-    **dict.fromkeys(("cached", "agrees"), ("boolean", _is_switch)),
+    **dict.fromkeys(("held", "cached", "joined", "agrees"), ("boolean", _is_switch)),
     "error": ("JSON object", _is_object),
 }
 """What the members of a rollout are, where they are there."""
+
+_ERROR: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("type", "message", "kind", "request_id"), ("text", _is_text)),
+    "status": ("count", _is_count),
+}
+"""What the members of a student's error are, where they are there."""

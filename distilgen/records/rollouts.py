@@ -10,17 +10,21 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distilgen.agreement import wilson
+from distilgen.agreement import Agreement, wilson
+from distilgen.errors import LowConfidenceError
 from distilgen.records.record import TEACHER
 from distilgen.records.stats import Times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
+    from distilgen.records.pairs import Pairs
     from distilgen.records.record import Record
 
 LAST = 3
 """As many events of a guard are kept, the last ones."""
+
+_UNSURE = f"{LowConfidenceError.__module__}.{LowConfidenceError.__qualname__}"
 
 
 class Event(NamedTuple):
@@ -37,22 +41,46 @@ class Event(NamedTuple):
         return self.what.rfind("opened:") > self.what.rfind("closed:")
 
 
+class Why(NamedTuple):
+    """Why there was no answer. kind: of one that was wrong; status: HTTP's; None if not known."""
+
+    type: str
+    kind: str | None
+    status: int | None
+
+
+class Failure(NamedTuple):
+    """A call that began then, and got no answer. id: of its record. request_id: the server's."""
+
+    at: str
+    id: str
+    type: str
+    message: str
+    request_id: str | None
+
+
 @dataclass
 class Student:
     """What a model did. asked: calls for which it was, beside the teacher or in its place.
-    answered: those whose caller got its answer. failures: those without an answer, by type.
+    answered: those whose caller got its answer. failures: those without an answer, by what is
+    known; last_failure: the last one. unsure: answers that were not sure enough to count.
 
-    pairs: those that the teacher has answered, too; equal: with the same answer. cached: answers
-    that were there already, and cost nothing. tokens: of questions and answers; untold: answers
-    that do not say theirs. times: milliseconds to an answer.
+    pairs: those that the teacher has answered, too; equal: with the same answer; fields: those of
+    which both answers were found. cached, joined: answers that were there already, and those to an
+    equal call at the same time, which cost nothing. tokens: of questions and answers; untold:
+    answers that do not say theirs. times: milliseconds to an answer.
     """
 
     asked: int = 0
     answered: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
+    failures: Counter[Why] = field(default_factory=Counter)
+    last_failure: Failure | None = None
+    unsure: int = 0
     pairs: int = 0
     equal: int = 0
+    fields: Agreement = field(default_factory=Agreement)
     cached: int = 0
+    joined: int = 0
     questions: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -61,25 +89,37 @@ class Student:
 
     def add(self, record: Record, rollout: Mapping[str, Any]) -> None:
         """Count a call for which it was asked."""
-        error = rollout.get("error")
-        if error is None and record.source != TEACHER:
-            error = record.error
+        error = record.student_error
+        unsure = error is not None and error.get("type") == _UNSURE
+        given = error is None or unsure
         self.asked += 1
-        self.questions += rollout.get("asks", 1)
-        if error is not None:
-            self.failures[str(error.get("type", "?"))] += 1
-        else:
-            self.answered += "of" not in rollout
+        self.unsure += unsure
+        if given:
+            self.answered += not unsure and "of" not in rollout
             self.times.add(rollout.get("ms", record.elapsed_ms))
-        if "agrees" in rollout:
+        elif error is not None:
+            self._add_failure(record, error)
+        if record.agrees is not None:
             self.pairs += 1
-            self.equal += rollout["agrees"]
+            self.equal += record.agrees
         if rollout.get("cached"):
-            self.cached += error is None
-            return
-        self.untold += error is None and "input_tokens" not in rollout
-        self.input_tokens += rollout.get("input_tokens", 0)
-        self.output_tokens += rollout.get("output_tokens", 0)
+            self.cached += given
+        elif rollout.get("joined"):
+            self.joined += given
+        else:
+            self.questions += rollout.get("asks", 1)
+            self.untold += given and "input_tokens" not in rollout
+            self.input_tokens += rollout.get("input_tokens", 0)
+            self.output_tokens += rollout.get("output_tokens", 0)
+
+    def _add_failure(self, record: Record, error: Mapping[str, Any]) -> None:
+        why = Why(error.get("type", "?"), error.get("kind"), error.get("status"))
+        self.failures[why] += 1
+        last = self.last_failure
+        if last is None or (last.at, last.id) <= (record.at, record.id):
+            self.last_failure = Failure(
+                record.at, record.id, why.type, error.get("message", ""), error.get("request_id")
+            )
 
     @property
     def given(self) -> int:
@@ -101,17 +141,17 @@ class Student:
 class Rollout:
     """The calls of a function since it is shared with students, under the contract of now.
 
-    calls: by mode. teachers: milliseconds of those that the teacher answered. students: by model.
-    events: how often a guard did something; last: the last times, in order. others: records of
-    another contract, which are not counted.
+    calls: by mode. held: those that the guard kept from the student. teachers: milliseconds of
+    those that the teacher answered. students: by model. events: how often a guard did something;
+    last: the last times, in order.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
+    held: int = 0
     teachers: Times = field(default_factory=Times)
     students: dict[str, Student] = field(default_factory=dict)
     events: int = 0
     last: list[Event] = field(default_factory=list)
-    others: int = 0
 
     def add(self, record: Record, rollout: Mapping[str, Any]) -> None:
         """Count a record."""
@@ -121,6 +161,7 @@ class Rollout:
             self.students.setdefault(model, Student()).add(record, rollout)
         if "of" not in rollout:  # else it is the same call as that one
             self.calls[record.mode] += 1
+            self.held += rollout.get("held", False)
             if not is_student:
                 # The caller waited for a student before, if one was asked.
                 self.teachers.add(max(record.elapsed_ms - rollout.get("ms", 0.0), 0.0))
@@ -142,29 +183,36 @@ class Rollout:
 
 @dataclass
 class Counted:
-    """What the records say. rollouts: by function. gone: records of a rollout by function, where
-    no contract has it.
+    """What the records say. rollouts: by function and contract. others: records of a rollout by
+    function, of another contract than those. gone: the same, where no contract has it.
     """
 
-    rollouts: dict[str, Rollout] = field(default_factory=dict)
+    rollouts: dict[tuple[str, str], Rollout] = field(default_factory=dict)
+    others: Counter[str] = field(default_factory=Counter)
     gone: Counter[str] = field(default_factory=Counter)
 
 
-def count(records: Iterable[Record], contracts: Mapping[str, str]) -> Counted:
+def count(
+    records: Iterable[Record],
+    contracts: Mapping[str, Collection[str]],
+    pairs: Pairs | None = None,
+) -> Counted:
     """Count the records that say something of a rollout. contracts: fingerprints by function, as
-    they are frozen now.
+    they are frozen now. pairs: finds the answers of which fields are to be compared.
     """
     found = Counted()
     for record in records:
         if record.rollout is None:
             continue
-        contract = contracts.get(record.function)
-        if contract is None:
+        if record.function not in contracts:
             found.gone[record.function] += 1
-            continue
-        rollout = found.rollouts.setdefault(record.function, Rollout())
-        if record.contract == contract:
-            rollout.add(record, record.rollout)
+        elif record.contract not in contracts[record.function]:
+            found.others[record.function] += 1
         else:
-            rollout.others += 1
+            key = record.function, record.contract
+            rollout = found.rollouts.setdefault(key, Rollout())
+            rollout.add(record, record.rollout)
+            pair = pairs.add(record) if pairs else None
+            if pair:
+                rollout.students[pair.model].fields.add(pair.teacher, pair.student)
     return found

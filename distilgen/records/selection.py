@@ -1,4 +1,4 @@
-"""Which records are asked for: by function, contract, time, source, mode and outcome."""
+"""Which records are asked for: by function, contract, time, source, mode and outcomes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Selection:
 
     named: of its function, `module:qualname`. contract: the first digits of its fingerprint.
     since, until: it began then or later, and before. source: who answered. mode: of its rollout.
-    failed: it has an error or, where False, none.
+    failed: it has an error or, where False, none. student_failed: its student gave no answer.
+    unequal: it is a student's answer that is not the teacher's.
     """
 
     named: Callable[[str], bool] = _any_function
@@ -41,6 +42,8 @@ class Selection:
     source: str | None = None
     mode: str | None = None
     failed: bool | None = None
+    student_failed: bool = False
+    unequal: bool = False
 
     @property
     def takes_all(self) -> bool:
@@ -55,6 +58,8 @@ class Selection:
             and (self.source is None or record.source == self.source)
             and (self.mode is None or record.mode == self.mode)
             and (self.failed is None or (record.error is not None) is self.failed)
+            and (not self.student_failed or record.student_error is not None)
+            and (not self.unequal or record.agrees is False)
             and (self.since is self.until is None or self._in_time(record.at))
         )
 

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import logging
 import os
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from distilgen.runtime.sayings import warn
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_log = logging.getLogger("distilgen.runtime")
 
 THREADS = 4
 MOST = 256
 """Pieces of work that wait."""
 
 _IDLE_S = 2.0
-_PATIENCE_S = 10.0
 
 
 class Beside:
@@ -32,7 +31,7 @@ class Beside:
 
     def __init__(self) -> None:
         self._waiting: collections.deque[Callable[[], None]] = collections.deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may put something here, too
         self._work = threading.Condition(self._lock)
         self._done = threading.Condition(self._lock)
         self._threads = self._idle = self._busy = 0
@@ -98,8 +97,8 @@ class Beside:
                 work = self._waiting.popleft()
                 self._busy += 1
             try:
-                with contextlib.suppress(Exception):
-                    _do(work)
+                with contextlib.suppress(BaseException):  # no more than this work ends by it
+                    work()
             finally:
                 del work
                 with self._lock:
@@ -108,21 +107,6 @@ class Beside:
 
 
 _here = Beside()
-_first = threading.RLock()
-_is_warm = False
-
-
-def _do(work: Callable[[], None]) -> None:
-    """The first work imports what the next finds there. A child that is forked meanwhile would wait
-    for those imports for ever, because the thread that imports is not in it.
-    """
-    global _is_warm  # noqa: PLW0603 - one process, one first time
-    if _is_warm:
-        work()
-        return
-    with _first:
-        work()
-        _is_warm = True
 
 
 def put(work: Callable[[], None]) -> bool:
@@ -142,24 +126,15 @@ def finish(seconds: float) -> None:
     left = _here.drain(seconds)
     if left:
         said = "1 question to a student was" if left == 1 else f"{left} questions to students were"
-        _log.warning("%s not answered before the end", said)
+        warn("%s not answered before the end", said)
     _here.stop()
-
-
-def _before_fork() -> None:
-    _first.acquire(timeout=_PATIENCE_S)
-
-
-def _in_parent() -> None:
-    with contextlib.suppress(RuntimeError):  # it took too long
-        _first.release()
 
 
 def _after_fork() -> None:
     # Its threads are the parent's, and so is its work.
-    global _here, _first
-    _here, _first = Beside(), threading.RLock()
+    global _here  # noqa: PLW0603
+    _here = Beside()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_after_fork)
+    os.register_at_fork(after_in_child=_after_fork)

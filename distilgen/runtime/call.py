@@ -34,7 +34,8 @@ class Call:
     process that it is of. written: the record, once the wrapper writes it. over: it has ended.
     silent: it leaves no record. start: nanoseconds on `time.perf_counter_ns`. spent: those in the
     body. items, count, size: of a generator, what it yielded, in bytes. misfit: the first item that
-    does not fit, and where it is. pair: asks the student, too, once the record is written. rollout:
+    does not fit, and where it is. claimed: it has been routed. aside: a student
+    answers it beside the teacher. pair: asks the student, too, once the record is written. rollout:
     what the record says of the student's part; source: the student, where it answered.
     """
 
@@ -58,6 +59,8 @@ class Call:
     size: int = 0
     misfit: tuple[Exception, str] | None = None
     pair: Told | None = None
+    claimed: bool = False
+    aside: bool = False
     source: str = ""
     rollout: dict[str, Any] | None = None
 

@@ -35,7 +35,7 @@ class Client(NamedTuple):
 
 
 _clients: dict[Key, Client] = {}
-_clients_lock = threading.Lock()
+_clients_lock = threading.RLock()  # a signal handler may ask, too
 _async_clients: weakref.WeakKeyDictionary[
     asyncio.AbstractEventLoop, dict[Key, tuple[Client, AsyncGenerator[None, None]]]
 ] = weakref.WeakKeyDictionary()
@@ -60,8 +60,9 @@ def client_of(contract: Contract) -> Client:
                 http = openai.DefaultHttpxClient()
                 limits.keep(http)
                 made = _once(_made(openai.OpenAI, contract, http))
-                # Both import more, or take locks that a child would inherit.
+                # All that a first question would import, or take locks for that a child inherits.
                 made.client.chat.completions, made.client.default_headers  # noqa: B018
+                importlib.import_module("encodings.idna")  # names of hosts
                 known = _clients[key] = made
     return known
 
@@ -73,6 +74,8 @@ async def async_client_of(contract: Contract) -> Client:
         return _adopted("async_client", brought)
     key = contract.base_url, contract.api_key_env
     loop = asyncio.get_running_loop()
+    for other in [one for one in _async_clients if one.is_closed()]:  # nobody shut it down
+        _async_clients.pop(other, None)
     known = _async_clients.setdefault(loop, {})
     if key not in known and "openai" not in sys.modules:
         await asyncio.to_thread(importlib.import_module, "openai")  # half a second
@@ -124,7 +127,11 @@ def _once(client: Any) -> Client:
     retries = getattr(client, "max_retries", None)
     if with_options is None or not isinstance(retries, int):
         return Client(client, 0, server)  # of another make: it does as it does
-    return Client(with_options(max_retries=0), retries, server)
+    once = with_options(max_retries=0)
+    for name in ("organization", "project"):  # a copy reads them from the environment again
+        if hasattr(once, name):
+            setattr(once, name, getattr(client, name))
+    return Client(once, retries, server)
 
 
 def _made(kind: Any, contract: Contract, http: Any) -> Any:
@@ -145,6 +152,8 @@ def _made(kind: Any, contract: Contract, http: Any) -> Any:
     if key is not None and not key.isascii():
         message = f"{contract.function}: {variable} is no key: it has a character beyond ASCII"
         raise MissingCredentialsError(message)
+    if named and client is not None and contract.base_url:  # whose they are, is OpenAI
+        client.organization = client.project = None
     if client is None or (named and not key):
         setting = "async_client" if kind is openai.AsyncOpenAI else "client"
         message = (
@@ -169,7 +178,7 @@ def _after_fork() -> None:
     # The connections are the parent's. Their objects are kept, for to collect them is to close
     # them, and their locks may be held by threads that the child does not have.
     global _clients_lock  # noqa: PLW0603
-    _clients_lock = threading.Lock()
+    _clients_lock = threading.RLock()
     _inherited.append((_clients.copy(), dict(_async_clients)))
     _clients.clear()
     _async_clients.clear()

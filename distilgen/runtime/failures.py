@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import os
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from distilgen.errors import (
     ModelUnavailableError,
     UnreachableError,
 )
+from distilgen.records.urls import without_password
 from distilgen.runtime.call import told
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 300
 """Characters of what a server says that are repeated."""
+
+_KEY = 8
+"""Characters that a key has at least: a server that wants none takes any text."""
 
 _AGAIN = frozenset({408, 409, 429})
 _FIRST_S, _LONGEST_S, _LONGEST_ASKED_S = 0.5, 8.0, 120.0  # as the SDK has it
@@ -82,6 +87,7 @@ def details(error: BaseException) -> dict[str, Any]:
 
 def too_late(contract: Contract, server: str, limit: float) -> DispatchTimeoutError:
     """There was no answer in time. limit: seconds."""
+    server = without_password(server)
     return DispatchTimeoutError(
         f"{_who(contract)}: no answer from {server} in {limit:g} seconds; give it more with "
         f"DISTILGEN_TIMEOUT; {back(contract)}"
@@ -92,7 +98,8 @@ def explained(contract: Contract, server: str, error: Exception, limit: float) -
     """An error of ours, which says what to do, for what a client raised."""
     import openai  # noqa: PLC0415 - loaded
 
-    who, said = _who(contract), _said(error)
+    who, said = _who(contract), _without_key(contract, _said(error))
+    server = without_password(server)
     named = getattr(error, "request_id", None)
     if isinstance(error, openai.NotFoundError):
         message = (
@@ -128,6 +135,12 @@ def explained(contract: Contract, server: str, error: Exception, limit: float) -
     return DispatchError(f"{who}: the client of {server} raised {kind}: {said}; {back(contract)}")
 
 
+def _without_key(contract: Contract, text: str) -> str:
+    """What a server says, without the key that it was shown."""
+    key = os.environ.get(contract.api_key_env or "OPENAI_API_KEY", "")
+    return text.replace(key, "…") if len(key) >= _KEY else text
+
+
 def _who(contract: Contract) -> str:
     return f"{contract.function}: {contract.model}"
 
@@ -146,5 +159,6 @@ def _said(error: Any) -> str:
     """The server's own words."""
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
-    text = " ".join(str(message or told(error)["message"]).split())
+    text = str(message or told(error)["message"])
+    # As it is: what is to be hidden in a record is looked for in it.
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from distilgen.agreement import quantile, wilson
+from distilgen.runtime.sayings import say
 from distilgen.runtime.shared_file import SharedFile
 
 if TYPE_CHECKING:
@@ -44,8 +45,6 @@ _FRESH_S = 1.0
 
 _ROUNDING = 1e-9
 """0.29 * 100 is a little less than 29."""
-
-_log = logging.getLogger("distilgen.runtime")
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ class Guard:
     def _said(self, event: str) -> str:
         if event:
             level = logging.INFO if event.startswith("closed") else logging.WARNING
-            _log.log(level, "%s: %s", self.name, event)
+            say(level, "%s: %s", self.name, event)
         return event
 
 

@@ -6,7 +6,9 @@ would keep a caller for ever, so that the connections of our clients ask here ho
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import socket
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,11 +38,12 @@ def timeout(seconds: float) -> Iterator[None]:
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if not (is_number and 0 < seconds < float("inf")):
         raise ConfigError(f"timeout({seconds!r}): is no number of seconds")
-    token = _said.set(seconds)
+    before = _said.get()
+    _said.set(seconds)
     try:
         yield
     finally:
-        _said.reset(token)
+        _said.set(before)  # not by a token: a framework may end the block in another context
 
 
 def of_call(contract: Contract) -> float:
@@ -98,8 +101,22 @@ class _Backend:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
 
-    def connect_tcp(self, *args: Any, timeout: float | None = None, **more: Any) -> _Stream:
-        return _Stream(self._backend.connect_tcp(*args, timeout=_left(timeout), **more))
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, **more: Any
+    ) -> _Stream:
+        # The backend would give each address of a name all of the time.
+        found: list[Any] = []
+        if _ends.get() is not None:
+            with contextlib.suppress(OSError):  # as the backend will say
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        *others, last = list(dict.fromkeys(str(one[4][0]) for one in found)) or [host]
+        for address in others:
+            with contextlib.suppress(Exception):
+                return self._connected(address, port, _left(timeout), more)
+        return self._connected(last, port, _left(timeout), more)
+
+    def _connected(self, host: str, port: int, timeout: float | None, more: Any) -> _Stream:
+        return _Stream(self._backend.connect_tcp(host, port, timeout=timeout, **more))
 
     def connect_unix_socket(self, *args: Any, timeout: float | None = None, **more: Any) -> _Stream:
         return _Stream(self._backend.connect_unix_socket(*args, timeout=_left(timeout), **more))

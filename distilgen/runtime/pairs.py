@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from distilgen.agreement import alike
 from distilgen.contract import canonical_json
 from distilgen.records.record import TOO_LARGE, marker_in
-from distilgen.runtime import beside, student as students
+from distilgen.runtime import beside, settings, student as students
 from distilgen.runtime.control import recording
 from distilgen.runtime.failures import details
+from distilgen.runtime.sayings import say
 from distilgen.runtime.student import Asked
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from distilgen.runtime.call import Call
     from distilgen.runtime.rollout import Rollout
-
-_log = logging.getLogger("distilgen.runtime")
 
 
 class Told:
@@ -39,8 +38,7 @@ class Told:
 
     def written(self, line: bytes) -> None:
         """The call has left this record."""
-        if not beside.put(lambda: self._ask(line)):
-            self._route.student.unasked += 1
+        _put(self._route, lambda: self._ask(line))
 
     def dropped(self) -> None:
         """The record does not say everything."""
@@ -65,7 +63,7 @@ class Told:
 class Snapshot:
     """The student's side of a call that leaves no record, or one that hides something."""
 
-    __slots__ = ("_aside", "_given", "_items", "_mode", "_of", "_owner", "_route", "_text")
+    __slots__ = ("_aside", "_given", "_items", "_mode", "_of", "_owner", "_route", "_size", "_text")
 
     def __init__(
         self,
@@ -82,6 +80,7 @@ class Snapshot:
         self._given = given
         self._text = text
         self._items: list[bytes] | None = []
+        self._size = 0
         self._aside: Call | None = None
         self._of = ""
         if call is None:
@@ -91,7 +90,7 @@ class Snapshot:
                 self._aside = route.recorder.hidden_aside(given)
             self._of = call.id.decode()
         except Exception as error:  # noqa: BLE001 - it could not be redacted
-            _log.debug("%s: no record of the student: %s", route.contract.function, error)
+            say(logging.DEBUG, "%s: no record of the student: %s", route.contract.function, error)
 
     def compare(self, value: Any) -> None:
         """The teacher's answer, as it is now."""
@@ -99,9 +98,12 @@ class Snapshot:
             with recording(on=False):
                 text = self._route.recorder.results().dump(value)
         except Exception as error:  # noqa: BLE001 - it is not what was promised
-            _log.debug("%s: not compared: %s", self._route.contract.function, error)
+            say(logging.DEBUG, "%s: not compared: %s", self._route.contract.function, error)
         else:
-            self._put(text)
+            if len(text) <= settings.current().limit:
+                self._put(text)
+            else:
+                self._route.student.unasked += 1
 
     def yielded(self, value: Any) -> None:
         """An item of the teacher's, as it is now."""
@@ -109,9 +111,16 @@ class Snapshot:
             return
         try:
             with recording(on=False):
-                self._items.append(self._route.recorder.results().dump(value))
+                item = self._route.recorder.results().dump(value)
         except Exception:  # noqa: BLE001 - as above
             self._items = None
+            return
+        self._size += len(item) + 1
+        if self._size <= settings.current().limit:
+            self._items.append(item)
+        else:
+            self._items = None
+            self._route.student.unasked += 1
 
     def exhausted(self) -> None:
         """The teacher has no more items."""
@@ -119,8 +128,7 @@ class Snapshot:
             self._put(b"[" + b",".join(self._items) + b"]")
 
     def _put(self, teacher: bytes) -> None:
-        if not beside.put(lambda: self._ask(teacher)):
-            self._route.student.unasked += 1
+        _put(self._route, lambda: self._ask(teacher))
 
     def _ask(self, teacher: bytes) -> None:
         """In a thread beside the program."""
@@ -177,6 +185,16 @@ class Watched:
         return item
 
 
+def _put(route: Rollout, work: Callable[[], None]) -> None:
+    said = settings.current()
+    if said.client is None and said.async_client is not None:
+        # Ours would ask another server than the program's own.
+        route.refuse_background()
+    elif beside.put(work):
+        return
+    route.student.unasked += 1
+
+
 def members(mode: str, asked: Asked, event: str) -> dict[str, Any]:
     """What a record says of a student that was asked. event: what the guard did."""
     said = {"mode": mode, **asked.members()}
@@ -209,10 +227,10 @@ def _ask(
         except Exception as error:  # noqa: BLE001 - nobody waits for it
             failure = error
             said["error"] = details(error)
-            event = route.failed(error)
+            event = route.failed(asked, error)
         else:
             said["agrees"] = agrees = alike(taught, learnt)
-            events = route.answered(), route.compared(agrees=agrees)
+            events = route.answered(asked), route.compared(agrees=agrees)
             event = "; ".join(filter(None, events))
     if aside is None:
         return
@@ -220,10 +238,11 @@ def _ask(
         said["of"] = of
     aside.spent = time.perf_counter_ns() - start
     aside.takes_part(members(mode, asked, event) | said, asked.model)
-    if failure is not None:
-        aside.failed(failure)
-    else:
+    if failure is None:
         aside.gave(value)
+        return
+    aside.failed(failure)
+    failure.__traceback__ = None  # which knows this frame, and this frame it
 
 
 def _dumped(route: Rollout, value: Any) -> bytes:

@@ -202,7 +202,7 @@ class Recorder:
             b'"arguments":', call.again(call.arguments), b",", outcome, b"}\n",
         ))  # fmt: skip
         self._sink.write(line, self.contract)
-        self.recorded += 1
+        self.recorded += not call.aside
         if call.pair is not None:
             call.pair.written(line) if call.redacting is None else call.pair.dropped()
         if self.plan is None and self._may_plan():
@@ -263,6 +263,16 @@ class Recorder:
             self._results = Results(self.function, self.name, streams=self.streams)
         return self._results
 
+    @property
+    def hides(self) -> bool:
+        """May something of its calls be hidden in their records?"""
+        return self._redaction is not None
+
+    @property
+    def outdated(self) -> str:
+        """A parameter that the contract has, and the function has not."""
+        return self._missing[0] if self._missing else ""
+
     def share(self, mode: str) -> None:
         """Students take part in the calls, as `rollout` says of the mode."""
         self.shared = mode not in ("record", "shadow")
@@ -278,6 +288,7 @@ class Recorder:
         """
         made = Call()
         made.recorder, made.start, made.arguments = self, time.perf_counter_ns(), arguments
+        made.aside = True
         return made
 
     def hidden_aside(self, given: Mapping[str, Any]) -> Call:

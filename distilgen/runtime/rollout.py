@@ -15,19 +15,20 @@ does badly, the guard gives all calls back to the teacher for a while.
 from __future__ import annotations
 
 import inspect
-import logging
+import json
 import random
 from typing import TYPE_CHECKING, Any, Final
 
 from distilgen.errors import DispatchError, LowConfidenceError
 from distilgen.runtime import arguments as arguments_, settings, student as students
-from distilgen.runtime.call import Call, told
+from distilgen.runtime.call import Call
 from distilgen.runtime.control import Off, inside, place_of
 from distilgen.runtime.failures import details
 from distilgen.runtime.generated import generated, holes_of, signature_of, start_unseen
 from distilgen.runtime.guard import Guard, Limits, state_at
 from distilgen.runtime.hints import item_of, of_owner, return_hint
 from distilgen.runtime.pairs import Snapshot, Told, Watched, members
+from distilgen.runtime.sayings import warn
 from distilgen.runtime.stubs import override_of
 from distilgen.runtime.student import HERE, ON_LOOP, Asked, run
 
@@ -47,7 +48,6 @@ student is asked, too.
 
 _NONE: Final = object()
 
-_log = logging.getLogger("distilgen.runtime")
 _random = random.Random()  # noqa: S311 - ours, or the program's own seed would change
 _warned: set[str] = set()
 
@@ -147,7 +147,7 @@ class Rollout:
         if mode != "record" and contract.model is None:
             if contract.function not in _warned:
                 _warned.add(contract.function)
-                _log.warning(
+                warn(
                     "%s: no model for mode %s, so that the teacher answers; `distilgen rollout set "
                     "%s --model …`", contract.function, mode, contract.function,
                 )  # fmt: skip
@@ -157,8 +157,14 @@ class Rollout:
             share = contract.share
         for part in (share, contract.pairs):
             if part is not None and not 0 <= part <= 1:
-                _log.warning("%s: %r is no share of calls; the teacher answers", self.name, part)
+                warn("%s: %r is no share of calls; the teacher answers", self.name, part)
                 mode = "record"
+        if mode != "record" and self._recorder.outdated:
+            warn(
+                "%s: its contract has a parameter %r that it has not, so that the teacher answers; "
+                "instrument it again", self.name, self._recorder.outdated,
+            )  # fmt: skip
+            mode = "record"
         self._share = SHARES.get(mode, 0.0) if share is None else share
         self._pairs = PAIRS if contract.pairs is None else contract.pairs
         self._recorder.share(mode)
@@ -212,7 +218,8 @@ class Rollout:
         if way is not None and way.first:
             items = run(way.answer(HERE, owner))
             if items is not _NONE:
-                yield from items
+                for item in items:  # noqa: UP028 - what is sent to them, they do not take
+                    yield item
                 return None
         elif way is not None and way.beside:
             return (yield from Watched(teacher(), way.pair(owner)))
@@ -247,9 +254,11 @@ class Rollout:
         if mode == "shadow":
             if not may_pair:
                 return None
+            call = self._own_call(around)
             if self._share < 1 and _random.random() >= self._share:
                 return None
-            call = self._own_call(around)
+            if self._guard is not None:
+                self._guard.admits()  # a pair may be its probe
             if call is not None and self._told(call, mode, owner):
                 return None
             return Way(self, mode, call, given, arguments_.in_the_clear(given), beside=True)
@@ -257,7 +266,7 @@ class Rollout:
         if call is not None:
             call.takes_part({"mode": mode})
         text = arguments_.in_the_clear(given)
-        wanted = self._share == 1 or place_of(text, b"share") < self._share
+        wanted = self._share == 1 or place_of(_sorted(text), b"share") < self._share
         first = wanted and (self._guard is None or mode == "dispatch" or self._guard.admits())
         if wanted and not first:
             self._hold(call)
@@ -271,8 +280,9 @@ class Rollout:
         """The call that is about to be routed, where it leaves a record. call: what this is in."""
         if type(call) is not Call or call.recorder is not self._recorder:
             return None
-        if call.silent or call.rollout or call.pair:  # this was made in it
+        if call.silent or call.claimed:  # this was made in it
             return None
+        call.claimed = True
         return call
 
     def _told(self, call: Call, mode: str, owner: Any) -> bool:
@@ -297,7 +307,7 @@ class Rollout:
             try:
                 limits = Limits(**chosen)
             except ValueError as error:
-                _log.warning("%s: %s; the default holds", contract.function, error)
+                warn("%s: %s; the default holds", contract.function, error)
                 limits = Limits()
             name = f"{contract.function} to {contract.model}"
             self._guard = Guard(name, limits, state_at(shared) if shared else None)
@@ -325,28 +335,50 @@ class Rollout:
             call.takes_part({"mode": self._mode, "held": True})
         if not self._is_held and self._guard is not None:
             self._is_held = True
-            _log.warning("%s: calls go to the teacher: %s", self.name, self._guard.reason)
+            warn("%s: calls go to the teacher: %s", self.name, self._guard.reason)
 
-    def answered(self) -> str:
+    def answered(self, asked: Asked) -> str:
         """Tell the guard that the student answered; what it did."""
         self._is_held = False
-        return self._guard.asked(True) if self._guard is not None else ""
+        if self._guard is None or asked.cached or asked.joined:  # nobody was asked
+            self.gave_up()
+            return ""
+        return self._guard.asked(True)
 
-    def failed(self, error: Exception) -> str:
+    def failed(self, asked: Asked, error: Exception) -> str:
         """Tell the guard that the student did not answer, or the log, once for each way to fail;
         what the guard did.
         """
-        if isinstance(error, LowConfidenceError):  # it answered, if not for sure
-            event = self.answered()
+        unsure = isinstance(error, LowConfidenceError)
+        if unsure:  # it answered, if not for sure
+            event = self.answered(asked)
+        elif self._guard is None or not asked.begun:  # there was nothing to send
+            self.gave_up()
+            event = ""
         else:
-            event = self._guard.asked(False) if self._guard is not None else ""
+            event = self._guard.asked(False)
             self._is_held = self._is_held or event.startswith("opened")
-        kind = f"{type(error).__name__} {getattr(error, 'kind', '')}"
-        unsure = isinstance(error, LowConfidenceError) and error.confidence is not None
-        if event or (kind not in self._failures and not unsure):
+        said = details(error)
+        kind = f"{said['type']} {said.get('kind', '')}"
+        quiet = isinstance(error, LowConfidenceError) and error.confidence is not None
+        if event or (kind not in self._failures and not quiet):
             self._failures.add(kind)
-            _log.warning("the student failed: %s", told(error)["message"])
+            if self._recorder.hides:  # what a server says may quote what it was asked
+                more = (str(said[name]) for name in ("kind", "status") if name in said)
+                told_ = f"{self.name}: {' '.join((said['type'], *more))}"
+            else:
+                told_ = " ".join(said["message"].split())
+            warn("the student failed: %s", told_)
         return event
+
+    def refuse_background(self) -> None:
+        """Say once that nobody is asked beside the program's own work."""
+        if "background" not in self._failures:
+            self._failures.add("background")
+            warn(
+                "%s: no student is asked in the background: bring your own client for that, too, "
+                "with distilgen.configure(client=…)", self.name,
+            )  # fmt: skip
 
     def gave_up(self) -> None:
         """Tell the guard that a question has no outcome."""
@@ -433,13 +465,18 @@ class Way:
         return None if self.mode == "dispatch" else self.route.contract.min_confidence
 
     def _answered(self, asked: Asked) -> None:
-        event = self.route.answered()
+        event = self.route.answered(asked)
         if self.call is not None:
             said = members(self.mode, asked, event)
             self.call.takes_part(said, asked.model)
 
     def _failed(self, asked: Asked, error: DispatchError) -> None:
-        event = self.route.failed(error)
+        event = self.route.failed(asked, error)
         if self.call is not None:
             said = members(self.mode, asked, event) | {"error": details(error)}
             self.call.takes_part(said, asked.model if self.mode == "dispatch" else "")
+
+
+def _sorted(text: bytes) -> bytes:
+    """Arguments as JSON with the keys of all objects in one order: equal calls are to be equal."""
+    return json.dumps(json.loads(text), sort_keys=True).encode()

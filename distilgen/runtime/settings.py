@@ -287,7 +287,10 @@ def _part(text: str, origin: str) -> float:
     what = "share of calls: write 10% or 0.1"
     if text.strip().endswith("%"):
         return _number(text.strip()[:-1], origin, what, 0, 100) / 100
-    return _number(text, origin, what, 0, 1)
+    share = _number(text, origin, what, 0, 1)
+    if share and "." not in text:  # all, or one of a hundred?
+        raise ConfigError(f"{origin}: {text!r} is no {what}")
+    return share
 
 
 def _natural(said: Any, origin: str) -> int:
@@ -330,7 +333,7 @@ def _client(said: Any, origin: str) -> Any:
         raise ConfigError(f"{origin}: {said!r} is no client of openai's")
     openai = sys.modules.get("openai")
     other = "AsyncOpenAI" if "async" not in origin else "OpenAI"
-    if openai is not None and isinstance(said, getattr(openai, other)):
+    if openai is not None and isinstance(said, getattr(openai, other, ())):
         raise ConfigError(f"{origin}: an {other} is for the other setting")
     return said
 

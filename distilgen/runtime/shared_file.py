@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import logging
 import os
 import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from distilgen.runtime.sayings import warn
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,8 +27,6 @@ _LONGEST_REST_S = 60.0
 
 _LOOK_S = 1.0
 """How often to see whether the file is still the one that was opened."""
-
-_log = logging.getLogger("distilgen.runtime")
 
 
 class SharedFile:
@@ -86,7 +85,7 @@ class SharedFile:
             lock.release()
         if not self._is_said:
             self._is_said = True
-            _log.warning("%s: %s; %s", self.path, trouble, self._without)
+            warn("%s: %s; %s", self.path, trouble, self._without)
         return None
 
     def close(self) -> None:

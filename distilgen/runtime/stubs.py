@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import logging
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from distilgen.runtime import settings, student as students
 from distilgen.runtime.call import Call
 from distilgen.runtime.control import inside
 from distilgen.runtime.failures import details
+from distilgen.runtime.sayings import warn
 from distilgen.runtime.student import Asked
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from distilgen.runtime.settings import Override
     from distilgen.runtime.student import Asking, Student
 
-_log = logging.getLogger("distilgen.runtime")
 _warned: set[str] = set()
 
 
@@ -63,7 +62,7 @@ def _warn_of_override(contract: Contract) -> None:
     found = override_of(contract.function)
     if found is not None and found.mode != "dispatch" and contract.function not in _warned:
         _warned.add(contract.function)
-        _log.warning(
+        warn(
             "%s: is a stub, so that its model answers, whatever DISTILGEN_MODE says; `distilgen "
             "rollout set %s --mode %s` puts its body back, if it ever had one",
             contract.function, contract.function, found.mode,

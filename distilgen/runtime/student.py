@@ -7,7 +7,9 @@ has to be waited for, so that `run` has its result at once; `ON_LOOP`, how on an
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
@@ -15,7 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
 from pydantic import Field, TypeAdapter, create_model
 
 from distilgen.contract import RESULT_KEY, canonical_json
-from distilgen.errors import DispatchError, InvalidAnswerError, LowConfidenceError
+from distilgen.errors import (
+    DispatchError,
+    DispatchTimeoutError,
+    InvalidAnswerError,
+    LowConfidenceError,
+)
 from distilgen.runtime import (
     answers,
     arguments as arguments_,
@@ -47,7 +54,8 @@ REASKS = 1
 class Asked:
     """What became of a question. asks: how often it was sent and answered. confidence: of the
     answer, 0 to 1, where it was asked for and the server said. cached: the answer was there
-    already; joined: an equal call had asked for it. ms: milliseconds that it took.
+    already; joined: an equal call had asked for it. begun: there is something to send. rests: it
+    waits for the next try. ms: milliseconds that it took.
     """
 
     model: str
@@ -57,6 +65,8 @@ class Asked:
     confidence: float | None = None
     cached: bool = False
     joined: bool = False
+    begun: bool = False
+    rests: bool = False
     start: float = field(default_factory=time.perf_counter)
     ms: float = 0.0
 
@@ -201,7 +211,9 @@ class Question:
                 wait = failures.delay(error, tried) if tried < retries else None
                 if wait is not None and wait < ends - time.monotonic():
                     tried += 1
+                    self.asked.rests = True
                     await asking.sleep(wait)
+                    self.asked.rests = False
                     continue
                 if isinstance(error, json.JSONDecodeError):
                     raise self._invalid(answers.NO_JSON) from error
@@ -215,21 +227,26 @@ class Question:
             except WrongAnswerError as error:
                 wrong = error
                 if not (reasks and wrong.messages):
-                    raise self._invalid(wrong, completion) from wrong.error
+                    failed = self._invalid(wrong, completion)
+                    cause, wrong = wrong.error, None  # which knows this frame
+                    raise failed from cause
                 reasks -= 1
                 messages = [*self.messages, *wrong.messages]
                 continue
             self._refuse_unsure(completion)
             return text, value
 
-    def key(self) -> bytes:
+    def key(self, asking: Asking) -> bytes:
         """What stands for the question among those that are kept or joined."""
         from distilgen.runtime.cache import key_of  # noqa: PLC0415 - where it is asked for
 
         contract = self.contract
         form = contract.answers if self._sure is None else f"{contract.answers} {self._sure}"
-        model, server = contract.model or "", contract.base_url
-        return key_of(contract.fingerprint, form, server, model, self.text)
+        brought = getattr(settings.current(), asking.setting)
+        server = contract.base_url or os.environ.get("OPENAI_BASE_URL")
+        if brought is not None:
+            server = str(getattr(brought, "base_url", ""))
+        return key_of(contract.fingerprint, form, server, contract.model or "", self.text)
 
     def value(self, text: str) -> Any:
         """The value of an answer's text, a new one each time. Raises DispatchError."""
@@ -286,6 +303,9 @@ class Asking(Protocol):
     TimeoutError.
     """
 
+    setting: str
+    """Names the program's own client for it."""
+
     async def client_of(self, contract: Contract) -> Client: ...
 
     async def create(self, client: Client, request: dict[str, Any], ends: float) -> Any: ...
@@ -299,6 +319,8 @@ class Asking(Protocol):
 
 class _Here:
     """In the caller's thread."""
+
+    setting = "client"
 
     async def client_of(self, contract: Contract) -> Client:
         return client_of(contract)
@@ -318,6 +340,8 @@ class _Here:
 
 class _OnLoop:
     """On the running event loop."""
+
+    setting = "async_client"
 
     async def client_of(self, contract: Contract) -> Client:
         return await async_client_of(contract)
@@ -363,27 +387,18 @@ async def ask(
     student.asked += 1
     try:
         question = Question(student, returns, given, asked, text=text, sure=sure)
+        asked.begun = True
         cache, join = _cache(), settings.current().join
         if cache is None and not join:
             return (await question.answer(asking))[1]
-        key = question.key()
+        key = question.key(asking)
         known = cache.get(key) if cache else None
         if known is not None:
-            asked.cached = True
-            return question.value(known)
-
-        async def answer() -> str:
-            return (await question.answer(asking))[0]
-
-        if join:
-            limit = limits.of_call(student.contract)
-            try:
-                known = await asking.joined(key, answer, limit)
-                asked.joined = not asked.asks
-            except TimeoutError as error:  # of the question that another caller has asked
-                raise failures.too_late(student.contract, "the server", limit) from error
-        else:
-            known = await answer()
+            with contextlib.suppress(InvalidAnswerError):  # a validator is another one now
+                value = question.value(known)
+                asked.cached = True
+                return value
+        known = await (_joined(asking, question, key) if join else _text(asking, question))
         if cache:
             cache.put(key, known)
         return question.value(known)
@@ -392,9 +407,41 @@ async def ask(
         raise
     except Exception as error:
         student.failed += 1
+        if asked.rests:  # a signal handler's own, which nobody else's code came across
+            raise
         raise _unforeseen(student.contract, error) from error
     finally:
         asked.end()
+
+
+async def _text(asking: Asking, question: Question) -> str:
+    return (await question.answer(asking))[0]
+
+
+async def _joined(asking: Asking, question: Question, key: bytes) -> str:
+    """The answer's text, which an equal call may ask for. Where that one has less time than this,
+    this asks for itself. Raises DispatchError.
+    """
+    contract, asked = question.contract, question.asked
+    limit = limits.of_call(contract)
+    ends = time.monotonic() + limit
+    led = False
+
+    async def lead() -> str:
+        nonlocal led
+        led = True
+        return await _text(asking, question)
+
+    try:
+        text = await asking.joined(key, lead, limit)
+    except TimeoutError as error:
+        raise failures.too_late(contract, "the server", limit) from error
+    except DispatchTimeoutError:
+        if led or time.monotonic() >= ends:
+            raise
+        return await _text(asking, question)
+    asked.joined = not led
+    return text
 
 
 def _unforeseen(contract: Contract, error: Exception) -> DispatchError:
@@ -406,25 +453,25 @@ def _unforeseen(contract: Contract, error: Exception) -> DispatchError:
 
 
 _joining = Joining()
-_kept: tuple[int, Cache | None] = (-1, None)
+_kept: tuple[tuple[Any, ...], Cache | None] = ((), None)
 
 
 def _cache() -> Cache | None:
     """Where answers are kept, if the settings say so."""
     global _kept  # noqa: PLW0603 - one process, one cache
-    turn, known = _kept
-    if turn != settings.turn():
-        said = settings.current()
-        turn = settings.turn()
-        if known is not None:
-            known.close()
-        known = None
+    said = settings.current()
+    wanted = (said.cache, said.cache_entries, said.cache_seconds)
+    known, cache = _kept
+    if known != wanted:
+        if cache is not None:
+            cache.close()
+        cache = None
         if said.cache is not None:
             from distilgen.runtime.cache import open_cache  # noqa: PLC0415 - where it is asked for
 
-            known = open_cache(said.cache, said.cache_entries, said.cache_seconds)
-        _kept = turn, known
-    return known
+            cache = open_cache(said.cache, said.cache_entries, said.cache_seconds)
+        _kept = wanted, cache
+    return cache
 
 
 def _values(contract: Contract, text: bytes) -> dict[str, Any]:

@@ -229,12 +229,95 @@ def test_show(kept: Cli) -> None:
     assert f"x: no record in {FOLDER} has an id that begins so" in ran.err
 
 
+SHADOW = {"mode": "shadow", "model": "ft:small", "ms": 1.5}
+INVALID = {
+    "type": "distilgen.errors.InvalidAnswerError", "message": "cut off", "kind": "truncated",
+    "status": 200, "request_id": "req_1",
+}  # fmt: skip
+
+
+def pair(number: int, of: int, **changes: Any) -> str:
+    """A student's own record of a call that the teacher answered, too."""
+    identity = json.loads(record(of))["id"]
+    rollout = {**SHADOW, "of": identity, "agrees": changes.get("result") == ANSWER}
+    return record(number, **{"source": "ft:small", "rollout": rollout, **changes})
+
+
+def test_calls_of_which_the_student_did_badly(kept: Cli) -> None:
+    failed = {**CANARY, "error": INVALID}
+    own = {**SHADOW, "of": "x", "error": INVALID}
+    kept.write({
+        FILE: record(1)
+        + record(2, rollout=failed)
+        + record(3, rollout=own, source="ft:small", result=None, error=ERROR)
+        + pair(4, 1, result={"to": "Bob", "urgent": False})
+        + pair(5, 1, result=ANSWER)
+        + record(6, rollout={"mode": "dispatch"}, source="big", result=None, error=ERROR)
+        + record(7, result=None, error=ERROR)
+        + record(8, rollout={"mode": "canary", "held": True}),
+    })  # fmt: skip
+    for options, numbers in (
+        (["--student-failed"], [2, 3, 6]),
+        (["--unequal"], [4]),
+        (["--student-failed", "--mode", "canary"], [2]),
+    ):
+        assert ids(kept("records", "list", *options)) == numbers
+        assert ids(kept("records", "tail", "--no-follow", *options)) == numbers
+        stats = json.loads(kept("records", "stats", "--json", *options).out)
+        assert stats["records"] == len(numbers)
+        assert kept("records", "export", "--output", "-", *options).out.count("\n") == len(numbers)
+    arrows = [line.partition("…")[2][1] for line in kept("records", "list").out.splitlines()]
+    assert arrows == ["→", "⇏", "⇏", "≠", "=", "⇏", "→", "→"]
+    said = f"{INVALID['type']}: cut off (truncated, HTTP 200, request req_1)"
+    assert f"failed    {said}\n" in kept("records", "show", "019b76da-a800-7002").out
+    page = kept("records", "show", "019b76da-a800-7008").out
+    assert "held back by the guard: the student was not asked\n" in page
+
+
+@pytest.mark.parametrize(
+    ("student", "said"),
+    [
+        ({"to": "Bob", "urgent": False}, "\n\nnot equal: to"),
+        ({"urgent": 0, "c\x1bc": ""}, "\n\nnot equal: to, urgent, c\\x1bc"),
+        ({**ANSWER}, "\n\nnot equal: nothing that was recorded"),
+        ("Bob", ""),
+    ],
+)
+def test_show_the_teachers_answer_beside_the_students(kept: Cli, student: Any, said: str) -> None:
+    line = json.loads(pair(2, 1, result=student))
+    line["rollout"]["agrees"] = False
+    kept.write({FILE: json.dumps(line) + "\n" + record(1)})
+    out = kept("records", "show", line["id"]).out
+    assert "\x1b" not in out
+    behind = out.partition("\n\nteacher's result\n")[2]
+    assert behind == f"{json.dumps(ANSWER, indent=2)}{said}\n"
+
+
+def test_show_where_the_teachers_answer_is_not_there(kept: Cli) -> None:
+    kept.write({FILE: pair(2, 1, result="Bob")})
+    out = kept("records", "show", "019b76da-a800-7002").out
+    identity = json.loads(record(1))["id"]
+    assert out.endswith(f"\nteacher's result\nnot known: record {identity} is not in {FOLDER}\n")
+    kept.write({FILE: pair(2, 1, result=ANSWER)})
+    assert "teacher's result" not in kept("records", "show", "019b76da-a800-7002").out
+
+
+def test_pairs_are_counted_apart_from_calls(kept: Cli) -> None:
+    kept.write({FILE: record(1) + pair(2, 1, result=ANSWER)})
+    groups = json.loads(kept("records", "stats", "--json").out)["groups"]
+    assert [(g["function"], g["source"], g["calls"], g["median_ms"]) for g in groups] == [
+        ("shop.mail:reply", "ft:small", 1, 2), ("shop.mail:reply", "teacher", 1, 1),
+    ]  # fmt: skip
+    (group,) = json.loads(kept("records", "stats", "--json", "--by", "function").out)["groups"]
+    assert group["calls"] == 2
+
+
 def test_show_what_a_student_had_to_do_with_it(kept: Cli) -> None:
     compared = {"mode": "shadow", "model": "m", "ms": 30, "asks": 1, "of": "019b-1"}
     kept.write({
         FILE: record(1, source="m", rollout={
             **compared, "agrees": False, "input_tokens": 9, "output_tokens": 2, "cached": True,
-            "confidence": 0.98765, "guard": "opened: \x1b[2J1 of 2",
+            "joined": True, "confidence": 0.98765, "guard": "opened: \x1b[2J1 of 2",
         })
         + record(2, source="m", rollout={**compared, "agrees": True})
         + record(3, rollout={"mode": "fallback", "model": "m", "ms": 31e3, "error": ERROR})
@@ -242,14 +325,14 @@ def test_show_what_a_student_had_to_do_with_it(kept: Cli) -> None:
         + record(5, source="big"),
     })  # fmt: skip
     page = kept("records", "show", "019b76da-a800-7001").out
-    said = "m, 30ms, 1 question, 9 tokens in, 2 out, confidence 0.988, cached"
+    said = "m, 30ms, 1 question, 9 tokens in, 2 out, confidence 0.988, cached, joined"
     assert f"mode      shadow\nstudent   {said}\npair of   019b-1, not equal\n" in page
     assert "guard     opened: \\x1b[2J1 of 2\n" in page
     assert "pair of   019b-1, equal\n" in kept("records", "show", "019b76da-a800-7002").out
     page = kept("records", "show", "019b76da-a800-7003").out
     assert "mode      fallback\nstudent   m, 31s\nfailed    ValueError: no such letter\n" in page
     arrows = [line.partition("…")[2][1] for line in kept("records", "list").out.splitlines()]
-    assert arrows == ["≠", "=", "→", "⇒", "⇒"]
+    assert arrows == ["≠", "=", "⇏", "⇒", "⇒"]
     for number in (1, 4):
         ran = kept("records", "show", f"019b76da-a800-700{number}", "--row")
         assert (ran.code, "a student answered it" in ran.err) == (2, True)
@@ -274,9 +357,11 @@ def test_stats(kept: Cli) -> None:
     ran = kept("records", "stats")
     assert ran.code == 0
     rows = [line.split() for line in ran.out.splitlines()]
-    assert rows[0][:6] == ["function", "calls", "errors", "unusable", "median", "p95"]
-    assert rows[2] == ["shop.mail:Mailer.send", "1", "0", "0.0%", "2.0ms", "2.0ms", "2026-01-02"]
-    assert rows[3][:6] == ["shop.mail:reply", "3", "1", "33.3%", "3.0ms", "4.0ms"]
+    assert rows[0][:7] == ["function", "source", "calls", "errors", "unusable", "median", "p95"]
+    assert rows[2] == [
+        "shop.mail:Mailer.send", "ft:small", "1", "0", "0.0%", "2.0ms", "2.0ms", "2026-01-02",
+    ]  # fmt: skip
+    assert rows[3][:7] == ["shop.mail:reply", "teacher", "3", "1", "33.3%", "3.0ms", "4.0ms"]
     assert ran.err.startswith("4 records; ")
     said = json.loads(kept("records", "stats", "--json", "--by", "error", "--by", "day").out)
     assert (said["records"], said["malformed"]) == (4, 0)

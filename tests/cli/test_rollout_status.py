@@ -26,7 +26,9 @@ input = 1
 output = 8
 """
 TOKENS = {"ms": 400, "asks": 1, "input_tokens": 1000, "output_tokens": 100}
-ERROR = {"type": "TimeoutError", "message": "no answer in 30 s"}
+ERROR = {"type": "distilgen.errors.UnreachableError", "message": "no\nconnection", "status": 503}
+UNSURE = {"type": "distilgen.errors.LowConfidenceError", "message": "not sure enough"}
+FREE = 'no price: say it in [tool.distilgen.prices."{}"] of pyproject.toml; 0, where it is free\n'
 WHY = "1 of 2 answers agree, 50.0 % (9.5 % to 90.5 %), under 95 %"
 OPENED = f"opened: {WHY}; calls go to the teacher for 60 s"
 
@@ -51,7 +53,7 @@ def share(distilgen: Cli, mode: str, **settings: Any) -> str:
 
 def record(
     number: int, contract: str, rollout: dict[str, Any] | None, *, source: str = "teacher",
-    elapsed_ms: float = 1000, function: str = "shop.mail:reply",
+    elapsed_ms: float = 1000, function: str = "shop.mail:reply", to: str = "Ann",
 ) -> str:  # fmt: skip
     values = {
         "id": f"{number:08}-{'pair' if rollout and 'of' in rollout else 'call'}",
@@ -62,7 +64,7 @@ def record(
         "elapsed_ms": elapsed_ms,
         "rollout": rollout,
         "arguments": {"text": "Ann!"},
-        "result": {"to": "Ann", "urgent": True},
+        "result": {"to": to, "urgent": True},
     }
     return json.dumps({key: value for key, value in values.items() if value is not None}) + "\n"
 
@@ -99,7 +101,8 @@ shop.mail:reply
   teacher     1.5s median, 3.0s p95
   student     ft:small:acme::abc
   agreement   50.0%, 1 of 2 pairs, 95 % interval 9.5% to 90.5%
-  failures    20.0%, 1 of 5 asked: TimeoutError 1
+  failures    20.0%, 1 of 5 asked: UnreachableError (HTTP 503) 1
+  last one    11-06 10:00, record 00000006-call: no connection
   times       400ms median, 600ms p95
   tokens      3,000 in, 300 out: $0.0054
   cached      25.0%, 1 of 4 answers
@@ -133,11 +136,14 @@ def test_for_programs(distilgen: Cli) -> None:
     assert reply == {
         "function": "shop.mail:reply",
         "contract": contract,
+        "sidecar": SIDECAR,
         "mode": "canary",
         "model": MODEL,
+        "recorded": True,
         "calls": 6,
         "answered": 2,
         "share": 2 / 6,
+        "held": 0,
         "modes": {"canary": 4, "shadow": 2},
         "teacher": {"median_ms": 1500, "p95_ms": 3000},
         "other_contracts": 1,
@@ -147,10 +153,18 @@ def test_for_programs(distilgen: Cli) -> None:
     assert student == {
         "model": MODEL,
         "asked": 5,
-        "questions": 5,
+        "questions": 4,
         "answered": 2,
         "failed": 1,
-        "failures": {"TimeoutError": 1},
+        "failures": [{"type": ERROR["type"], "kind": None, "status": 503, "count": 1}],
+        "last_failure": {
+            "at": "2026-11-06T10:00:00.000Z",
+            "id": "00000006-call",
+            "type": ERROR["type"],
+            "message": "no\nconnection",
+            "request_id": None,
+        },
+        "unsure": 0,
         "pairs": 2,
         "equal": 1,
         "agreement": 0.5,
@@ -160,6 +174,7 @@ def test_for_programs(distilgen: Cli) -> None:
         "output_tokens": 300,
         "untold": 0,
         "cached": 1,
+        "joined": 0,
         "cost_usd": 0.0054,
         "prices_as_of": None,
     }
@@ -196,7 +211,7 @@ def test_a_function_that_was_not_called_yet(distilgen: Cli, mode: str) -> None:
 
 
 def test_a_dispatched_function(distilgen: Cli) -> None:
-    distilgen("dispatch", "--model", "big", "src")
+    distilgen("dispatch", "--model", "big", "--record", "src")
     contract = distilgen.read(SIDECAR).partition('fingerprint="')[2].partition('"')[0]
     told = {"mode": "dispatch", "model": "big", **TOKENS}
     distilgen.write({FILE: record(1, contract, told, source="big")})
@@ -204,12 +219,185 @@ def test_a_dispatched_function(distilgen: Cli) -> None:
     assert "  mode        dispatched\n  calls       1: dispatch 1\n" in ran.out
     assert "teacher" not in ran.out
     assert "  tokens      1,000 in, 100 out\n" in ran.out
-    assert ran.err == 'no price: say it in [tool.distilgen.prices."big"] of pyproject.toml\n'
+    assert ran.err == FREE.format("big")
+    assert distilgen("rollout", "status", "--short").err == ""
     glob = '[tool.distilgen.prices."b*"]\ninput = 5000\noutput = 0\nas_of = "2026-11-01"\n'
     distilgen.write({"pyproject.toml": glob})
     ran = distilgen("rollout", "status")
     assert "  tokens      1,000 in, 100 out: $5.00 at prices of 2026-11-01\n" in ran.out
     assert ran.err == ""
+    free = '[tool.distilgen.prices."big"]\ninput = 0\noutput = 0\n'
+    distilgen.write({"pyproject.toml": free})
+    ran = distilgen("rollout", "status")
+    assert "  tokens      1,000 in, 100 out: free\n" in ran.out
+    assert ran.err == ""
+
+
+@pytest.mark.parametrize("options", [[], ["--record"]])
+def test_a_stub_may_leave_no_records(distilgen: Cli, options: list[str]) -> None:
+    distilgen("dispatch", "--model", "big", *options, "src")
+    says = not options
+    contract = distilgen.read(SIDECAR).partition('fingerprint="')[2].partition('"')[0]
+    before = {"mode": "fallback", "model": "small", "ms": 10}
+    distilgen.write({FILE: record(1, contract, before, source="small")})
+    out = distilgen("rollout", "status").out
+    unasked = "student     big, not asked yet\n"
+    said = "dispatched; its calls are not recorded (`distilgen dispatch --record` records them)\n"
+    assert (said in out) is says
+    assert (unasked in out) is not says
+    assert ("not recorded" in distilgen("rollout", "status", "--short").out) is says
+    (values,) = json.loads(distilgen("rollout", "status", "--json").out)["functions"]
+    assert values["recorded"] is not says
+
+
+def test_calls_that_the_guard_held_back(distilgen: Cli) -> None:
+    contract = share(distilgen, "canary")
+    held, asked = {"mode": "canary", "held": True}, {"mode": "canary", "model": MODEL, "ms": 1}
+    lines = [record(number, contract, held) for number in range(1, 4)]
+    distilgen.write({FILE: "".join([*lines, record(4, contract, asked, source=MODEL)])})
+    assert "  held back   75.0%, 3 of 4 calls by the guard\n" in distilgen("rollout", "status").out
+    (values,) = json.loads(distilgen("rollout", "status", "--json").out)["functions"]
+    assert (values["held"], values["calls"]) == (3, 4)
+
+
+def test_failures_by_what_is_known_of_them(distilgen: Cli) -> None:
+    contract = share(distilgen, "fallback")
+    invalid = {"type": "distilgen.errors.InvalidAnswerError", "message": "m"}
+    errors = [
+        {**invalid, "kind": "truncated"},
+        {**invalid, "kind": "truncated"},
+        {**invalid, "kind": "invalid", "message": "late " * 60, "request_id": "req_1"},
+        UNSURE,
+    ]
+    told = {"mode": "fallback", "model": MODEL, "ms": 9}
+    lines = [record(n, contract, {**told, "error": error}) for n, error in enumerate(errors, 1)]
+    lines.append(record(5, contract, {**told, "joined": True}, source=MODEL))
+    distilgen.write({FILE: "".join(lines)})
+    out = distilgen("rollout", "status").out
+    types = "InvalidAnswerError (truncated) 2, InvalidAnswerError (invalid)\n              1\n"
+    assert f"  failures    60.0%, 3 of 5 asked: {types}" in out
+    joined = out.replace("\n             ", "")
+    assert (
+        f"  last one    11-03 10:00, record 00000003-call: {'late ' * 39}late… (request" in joined
+    )
+    assert "  not sure    20.0%, 1 of 5 asked: not sure enough\n" in out
+    assert "  answered    20.0%, 1 of 5 calls by a student\n" in out
+    assert "  joined      50.0%, 1 of 2 answers\n" in out
+    assert "not told" not in out
+    values = json.loads(distilgen("rollout", "status", "--json").out)["functions"][0]["students"][0]
+    assert (values["failed"], values["unsure"], values["joined"]) == (3, 1, 1)
+    assert values["failures"][0] == {
+        "type": invalid["type"], "kind": "truncated", "status": None, "count": 2,
+    }  # fmt: skip
+    assert values["last_failure"]["request_id"] == "req_1"
+
+
+def test_agreement_by_field(distilgen: Cli) -> None:
+    contract = share(distilgen, "shadow")
+    pair = {"mode": "shadow", "model": MODEL, "ms": 1}
+    lines = [
+        record(1, contract, {"mode": "shadow"}),
+        record(1, contract, {**pair, "of": "00000001-call", "agrees": True}, source=MODEL),
+        record(2, contract, {"mode": "shadow"}),
+        record(2, contract, {**pair, "of": "00000002-call", "agrees": False}, source=MODEL,
+               to="Bob"),
+        record(3, contract, {**pair, "of": "gone", "agrees": True}, source=MODEL),
+    ]  # fmt: skip
+    distilgen.write({FILE: "".join(lines)})
+    assert "fields" not in distilgen("rollout", "status").out
+    assert (
+        "  fields      known of 66.7%, 2 of 3 pairs\n"
+        "              to: 50.0% of 2 (9.5% to 90.5%)\n"
+        "              urgent: 100.0% of 2 (34.2% to 100.0%)\n"
+    ) in distilgen("rollout", "status", "--fields").out
+    said = json.loads(distilgen("rollout", "status", "--fields", "--json").out)
+    assert said["functions"][0]["students"][0]["fields"] == {
+        "pairs": 2,
+        "by_name": {"to": {"pairs": 2, "equal": 1}, "urgent": {"pairs": 2, "equal": 2}},
+    }
+    ran = distilgen("rollout", "status", "--short", "--fields")
+    assert (ran.code, "--short is for reading" in ran.err) == (2, True)
+
+
+def test_a_line_a_function(distilgen: Cli) -> None:
+    contract = share(distilgen, "canary")
+    distilgen.write({FILE: month(contract)})
+    ran = distilgen("rollout", "status", "--short")
+    assert ran.code == 0
+    head, rule, row = ran.out.splitlines()[:3]
+    assert head.split("   ")[0].strip() == "function"
+    assert set(rule) == {"─"}
+    assert [cell.strip() for cell in row.split("   ") if cell.strip()] == [
+        "shop.mail:reply", "canary", "33.3% of 6", "50.0% of 2 (9.5% to 90.5%)", "20.0%, 1 of 5",
+        "closed",
+    ]  # fmt: skip
+    assert distilgen("rollout", "status", "--short", "--mode", "canary").out == ran.out
+    for options in ([], ["--short"]):
+        none = distilgen("rollout", "status", "--mode", "shadow", *options)
+        assert none.out == ""
+        assert none.err.startswith("no function that is asked for is in mode shadow\n")
+
+
+def test_functions_of_one_mode(distilgen: Cli) -> None:
+    distilgen("instrument", "src")
+    assert distilgen("rollout", "status").out == ""
+    assert distilgen("rollout", "status", "--mode", "record").out.startswith("shop.mail:reply\n")
+    assert distilgen("rollout", "status", "--mode", "dispatch", "reply").out == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "means"),
+    [
+        ("shadow", "open: in canary or fallback mode, the teacher would answer"),
+        ("canary", "open: the teacher answers"),
+        ("record", "open"),
+    ],
+)
+def test_what_an_open_guard_means(distilgen: Cli, mode: str, means: str) -> None:
+    contract = share(distilgen, mode)
+    told = {"mode": "canary", "model": MODEL, "guard": OPENED}
+    distilgen.write({FILE: record(1, contract, told, source=MODEL)})
+    said = f"  guard       1 event, by the last one {means}\n"
+    assert said in distilgen("rollout", "status", "reply").out
+
+
+def copied(distilgen: Cli, change: tuple[str, str]) -> str:
+    """Copy the package, sidecar and all, and change the copy's; the fingerprint of the first."""
+    contract = share(distilgen, "shadow")
+    for name in ("__init__.py", "mail.py", "models.py", "_mail_distil.py"):
+        text = distilgen.read(f"src/shop/{name}").replace(*change)
+        distilgen.write({f"src/a_backup/{name}": text})
+    return contract
+
+
+def test_one_function_in_two_sidecars(distilgen: Cli) -> None:
+    contract = copied(distilgen, (MODEL, "other"))
+    distilgen.write({FILE: record(1, contract, {"mode": "shadow"})})
+    ran = distilgen("rollout", "status")
+    assert ran.code == 0
+    assert ran.err == (
+        "shop.mail:reply: is in src/shop/_mail_distil.py and src/a_backup/_mail_distil.py; records "
+        "are counted by the fingerprint of its contract\n"
+    )
+    assert ran.out.startswith("shop.mail:reply\n  mode        shadow\n  calls       1: shadow 1\n")
+    assert ran.out.count("student") == 1 + ran.out.count("by a student")
+    assert MODEL in ran.out
+
+
+def test_one_function_with_two_contracts(distilgen: Cli) -> None:
+    contract = share(distilgen, "shadow")
+    other = "1" * 32
+    copied(distilgen, (contract, other))
+    lines = [record(1, contract, {"mode": "shadow"}), record(2, other, {"mode": "canary"})]
+    distilgen.write({FILE: "".join([*lines, record(3, "2" * 32, {"mode": "shadow"})])})
+    ran = distilgen("rollout", "status")
+    first, second = ran.out.split("\n\n")
+    assert first.startswith("shop.mail:reply in src/shop/_mail_distil.py\n")
+    assert "  left out    1 record of another contract\n  calls       1: shadow 1\n" in first
+    assert second.startswith("shop.mail:reply in src/a_backup/_mail_distil.py\n")
+    assert "  calls       1: canary 1\n" in second
+    values = json.loads(distilgen("rollout", "status", "--json").out)["functions"]
+    assert [item["sidecar"] for item in values] == [SIDECAR, "src/a_backup/_mail_distil.py"]
 
 
 def test_another_model_before(distilgen: Cli) -> None:

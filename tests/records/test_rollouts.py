@@ -15,16 +15,19 @@ from hypothesis import given, strategies as st
 
 from distilgen.records import stats
 from distilgen.records.record import TEACHER, Record, line_of, parse
-from distilgen.records.rollouts import LAST, Rollout, Student, count
+from distilgen.records.rollouts import LAST, Failure, Rollout, Student, Why, count
 
 FUNCTION, CONTRACT = "shop.mail:compose", "c" * 32
 MODELS = ("ft:small", "ft:smaller")
+UNSURE = "distilgen.errors.LowConfidenceError"
 Line = Callable[..., bytes]
 
 
 @dataclass(frozen=True)
 class Happened:
-    """A call as the program saw it. asked: was the student? failure: why it gave no answer."""
+    """A call as the program saw it. asked: was the student? failure: why the caller did not get its
+    answer. spared: how a question was not needed. held: did the guard keep it from the student?
+    """
 
     mode: str
     model: str
@@ -34,7 +37,8 @@ class Happened:
     teacher_ms: float
     student_ms: float
     tokens: tuple[int, int] | None
-    cached: bool
+    spared: str
+    held: bool
     guard: str
 
     @property
@@ -46,6 +50,10 @@ class Happened:
     def answered(self) -> bool:
         return self.asked and not self.beside and not self.failure
 
+    @property
+    def failed(self) -> bool:
+        return self.failure not in ("", UNSURE)
+
 
 _ms = st.floats(0, 60_000)
 CALLS = st.lists(
@@ -54,12 +62,13 @@ CALLS = st.lists(
         mode=st.sampled_from(["shadow", "canary", "fallback"]),
         model=st.sampled_from(MODELS),
         asked=st.booleans(),
-        failure=st.sampled_from(["", "", "TimeoutError", "InvalidAnswerError"]),
+        failure=st.sampled_from(["", "", "TimeoutError", "InvalidAnswerError", UNSURE]),
         agrees=st.booleans(),
         teacher_ms=_ms,
         student_ms=_ms,
         tokens=st.none() | st.tuples(st.integers(1, 9999), st.integers(0, 9999)),
-        cached=st.booleans(),
+        spared=st.sampled_from(["", "", "cached", "joined"]),
+        held=st.booleans(),
         guard=st.sampled_from(["", "", "opened: 1 of 2", "closed: 2 of 2"]),
     ),
     max_size=40,
@@ -97,10 +106,10 @@ def records_of(calls: list[Happened]) -> list[Record]:
             "mode": call.mode,
             "model": call.model,
             "ms": call.student_ms,
-            "asks": 1,
+            "asks": None if call.spared else 2,
             "input_tokens": tokens[0],
             "output_tokens": tokens[1],
-            "cached": call.cached or None,
+            **({call.spared: True} if call.spared else {}),
             "error": failure,
             "guard": call.guard,
         }
@@ -109,7 +118,8 @@ def records_of(calls: list[Happened]) -> list[Record]:
         elif call.asked and not call.beside:
             write(TEACHER, call.teacher_ms + call.student_ms, asked)
         else:
-            of = write(TEACHER, call.teacher_ms, {"mode": call.mode})
+            held = {"held": True} if call.held else {}
+            of = write(TEACHER, call.teacher_ms, {"mode": call.mode, **held})
             if call.beside:
                 compared = {} if failure else {"agrees": call.agrees}
                 write(call.model, call.student_ms, {**asked, "of": of, **compared}, call.failure)
@@ -131,10 +141,11 @@ def wilson_by_its_equation(equal: int, pairs: int) -> tuple[float, float]:
 
 @given(CALLS)
 def test_all_is_counted_once(calls: list[Happened]) -> None:
-    found = count(iter(records_of(calls)), {FUNCTION: CONTRACT})
+    found = count(iter(records_of(calls)), {FUNCTION: {CONTRACT}})
     assert not found.gone
-    rollout = found.rollouts.get(FUNCTION, Rollout())
+    rollout = found.rollouts.get((FUNCTION, CONTRACT), Rollout())
     assert rollout.calls == Counter(call.mode for call in calls)
+    assert rollout.held == sum(call.held and (call.beside or not call.asked) for call in calls)
     assert rollout.answered == sum(call.answered for call in calls)
     theirs = [call.teacher_ms for call in calls if not call.answered]
     assert bool(rollout.teachers) is bool(theirs)
@@ -153,12 +164,17 @@ def test_all_is_counted_once(calls: list[Happened]) -> None:
 
 
 def _agrees(student: Student, asked: list[Happened]) -> None:
-    given = [call for call in asked if not call.failure]
+    given = [call for call in asked if not call.failed]
     assert (student.asked, student.given) == (len(asked), len(given))
-    assert student.questions == len(asked)
+    assert student.questions == sum(2 * (not call.spared) for call in asked)
     assert student.answered == sum(call.answered for call in asked)
-    assert student.failures == Counter(call.failure for call in asked if call.failure)
-    pairs = [call.agrees for call in given if call.beside]
+    assert student.unsure == sum(call.failure == UNSURE for call in asked)
+    failures = [Why(call.failure, None, None) for call in asked if call.failed]
+    assert student.failures == Counter(failures)
+    assert (student.last_failure.type if student.last_failure else None) == (
+        failures[-1].type if failures else None
+    )
+    pairs = [call.agrees for call in given if call.beside and not call.failure]
     assert (student.pairs, student.equal) == (len(pairs), sum(pairs))
     if pairs:
         assert student.agreement == sum(pairs) / len(pairs)
@@ -170,11 +186,12 @@ def _agrees(student: Student, asked: list[Happened]) -> None:
     for share in (0.5, 0.95) if given else ():
         times = [call.student_ms for call in given]
         assert student.times.percentile(share) == nearest_rank(times, share)
-    paid = [call.tokens for call in asked if call.tokens and not call.cached]
+    paid = [call.tokens for call in asked if call.tokens and not call.spared]
     assert student.input_tokens == sum(tokens[0] for tokens in paid)
     assert student.output_tokens == sum(tokens[1] for tokens in paid)
-    assert student.cached == sum(call.cached for call in given)
-    assert student.untold == sum(call.tokens is None and not call.cached for call in given)
+    assert student.cached == sum(call.spared == "cached" for call in given)
+    assert student.joined == sum(call.spared == "joined" for call in given)
+    assert student.untold == sum(call.tokens is None and not call.spared for call in given)
 
 
 def record(line: bytes) -> Record:
@@ -190,12 +207,12 @@ def test_a_dispatched_call_that_raised_is_a_failure(line: Line) -> None:
             record(line(source="big", rollout=dispatched, elapsed_ms=7)),
             record(line(source="big", rollout=dispatched, result=None, error={"type": "E"})),
         ],
-        {FUNCTION: record(line()).contract},
-    ).rollouts[FUNCTION]
+        {FUNCTION: {record(line()).contract}},
+    ).rollouts[FUNCTION, record(line()).contract]
     assert found.calls == {"dispatch": 2}
     assert not found.teachers
     student = found.students["big"]
-    assert (student.asked, student.answered, student.failures) == (2, 1, {"E": 1})
+    assert (student.asked, student.answered, student.failures) == (2, 1, {Why("E", None, None): 1})
     assert student.times.percentile(0.5) == 7
 
 
@@ -210,7 +227,8 @@ def test_a_dispatched_call_that_raised_is_a_failure(line: Line) -> None:
 def test_what_the_guard_did_last(what: str, is_open: bool, line: Line) -> None:
     told = {"mode": "canary", "model": "m", "guard": what}
     one = record(line(source="m", rollout=told))
-    assert count([one], {FUNCTION: one.contract}).rollouts[FUNCTION].is_open is is_open
+    found = count([one], {FUNCTION: {one.contract}}).rollouts[FUNCTION, one.contract]
+    assert found.is_open is is_open
 
 
 def test_what_is_not_counted(line: Line) -> None:
@@ -222,12 +240,43 @@ def test_what_is_not_counted(line: Line) -> None:
         record(line(contract="0" * 32, rollout=shadow)),
         record(line(rollout=shadow)),
     ]
-    found = count(records, {FUNCTION: records[0].contract})
+    contract = records[0].contract
+    found = count(records, {FUNCTION: {contract}})
     assert found.gone == {"shop.mail:gone": 1}
-    assert list(found.rollouts) == [FUNCTION]
-    assert found.rollouts[FUNCTION].others == 1
-    assert found.rollouts[FUNCTION].calls == {"shadow": 1}
-    assert count(records[:1], {FUNCTION: records[0].contract}).rollouts == {}
+    assert list(found.rollouts) == [(FUNCTION, contract)]
+    assert found.others == {FUNCTION: 1}
+    assert found.rollouts[FUNCTION, contract].calls == {"shadow": 1}
+    assert count(records[:1], {FUNCTION: {contract}}).rollouts == {}
+    both = count(records, {FUNCTION: {contract, "0" * 32}})
+    assert (len(both.rollouts), both.others) == (2, {})
+
+
+def test_failures_are_told_apart(line: Line) -> None:
+    invalid = {"type": "InvalidAnswerError", "message": "m"}
+    errors = [
+        {**invalid, "kind": "truncated", "request_id": "r1"},
+        {**invalid, "kind": "refused"},
+        {"type": "HostError", "message": "late", "status": 429, "request_id": "r2"},
+        {**invalid, "kind": "truncated"},
+    ]
+    days = (1, 2, 9, 3)
+    records = [
+        record(line(
+            str(day), at=f"2026-11-{day:02}T00:00:00Z",
+            rollout={"mode": "canary", "model": "m", "error": error},
+        ))
+        for day, error in zip(days, errors, strict=True)
+    ]  # fmt: skip
+    contract = records[0].contract
+    student = count(records, {FUNCTION: {contract}}).rollouts[FUNCTION, contract].students["m"]
+    assert student.failures == {
+        Why("InvalidAnswerError", "truncated", None): 2,
+        Why("InvalidAnswerError", "refused", None): 1,
+        Why("HostError", None, 429): 1,
+    }
+    assert student.last_failure == Failure(
+        "2026-11-09T00:00:00Z", records[2].id, "HostError", "late", "r2"
+    )
 
 
 def test_what_is_kept_does_not_grow_with_the_records(
@@ -236,7 +285,8 @@ def test_what_is_kept_does_not_grow_with_the_records(
     monkeypatch.setattr(stats, "EXACT", 100)
     told = {"mode": "canary", "model": "m", "guard": "closed"}
     one = record(line(source="m", rollout=told))
-    found = count((one for _ in range(1000)), {FUNCTION: one.contract}).rollouts[FUNCTION]
+    counted = count((one for _ in range(1000)), {FUNCTION: {one.contract}})
+    found = counted.rollouts[FUNCTION, one.contract]
     student = found.students["m"]
     assert (student.answered, found.events) == (1000, 1000)
     assert student.times._exact is None
@@ -254,7 +304,18 @@ def test_what_is_kept_does_not_grow_with_the_records(
         ({"mode": "canary", "asks": 1.5}, "the asks of its rollout is no count"),
         ({"mode": "canary", "input_tokens": True}, "the input_tokens of its rollout is no count"),
         ({"mode": "canary", "agrees": 1}, "the agrees of its rollout is no boolean"),
+        ({"mode": "canary", "held": 1}, "the held of its rollout is no boolean"),
+        ({"mode": "canary", "joined": "yes"}, "the joined of its rollout is no boolean"),
         ({"mode": "canary", "error": "E"}, "the error of its rollout is no JSON object"),
+        ({"mode": "canary", "error": {"kind": 1}}, "the kind of its student's error is no text"),
+        (
+            {"mode": "canary", "error": {"status": "429"}},
+            "the status of its student's error is no count",
+        ),
+        (
+            {"mode": "canary", "error": {"request_id": 7}},
+            "the request_id of its student's error is no text",
+        ),
         ({"mode": "canary", "confidence": "1"}, "the confidence of its rollout is no number"),
     ],
 )

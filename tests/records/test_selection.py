@@ -62,6 +62,8 @@ def test_what_is_no_moment(text: str) -> None:
         (Selection(mode="shadow"), False),
         (Selection(failed=False), True),
         (Selection(failed=True), False),
+        (Selection(student_failed=True), False),
+        (Selection(unequal=True), False),
     ],
 )
 def test_what_a_selection_takes(selection: Selection, taken: bool, line: Line) -> None:
@@ -75,6 +77,27 @@ def test_a_record_without_a_rollout_has_no_mode(line: Line) -> None:
     record = parse("", 1, line())
     assert isinstance(record, Record)
     assert not Selection(mode="shadow").takes(record)
+
+
+@pytest.mark.parametrize(
+    ("changes", "student_failed", "unequal"),
+    [
+        ({"rollout": {"mode": "shadow"}}, False, False),
+        ({"rollout": {"mode": "canary", "error": {"type": "E"}}}, True, False),
+        ({"rollout": {"mode": "dispatch"}, "error": {"type": "E"}, "source": "m"}, True, False),
+        ({"rollout": {"mode": "canary"}, "error": {"type": "E"}}, False, False),
+        ({"error": {"type": "E"}, "source": "m"}, False, False),
+        ({"rollout": {"mode": "shadow", "of": "1", "agrees": True}, "source": "m"}, False, False),
+        ({"rollout": {"mode": "shadow", "of": "1", "agrees": False}, "source": "m"}, False, True),
+    ],
+)
+def test_what_became_of_a_student(
+    changes: dict[str, object], student_failed: bool, unequal: bool, line: Line
+) -> None:
+    record = parse("", 1, line(**changes))
+    assert isinstance(record, Record)
+    assert Selection(student_failed=True).takes(record) is student_failed
+    assert Selection(unequal=True).takes(record) is unequal
 
 
 def test_a_record_without_a_time_is_in_none(line: Line) -> None:
