@@ -48,6 +48,7 @@ ROUNDS, CALLS = 31, 20
 CROWDED_ROUNDS, CROWD, CROWDED_CALLS = 9, 64, 192
 BATCHES, BATCH = 41, 100  # fewer than wait for students at most
 SINGLES, WARM = 500, 5
+UNSAMPLED = "shadow, no call sampled"
 BARE = "create, prepared tool"
 OURS = "ours"
 
@@ -405,7 +406,7 @@ def with_teachers(port: int, folder: Path) -> None:
     teachers = {
         "plain": read_order,
         "record": bound.record(read_order),
-        "shadow, no call sampled": replace(bound, share=0.0).shadow(read_order),
+        UNSAMPLED: replace(bound, share=0.0).shadow(read_order),
         "shadow, every call sampled": replace(bound, share=1.0).shadow(read_order),
     }
     show_callers("the caller, a call now and then", teachers, SINGLES, 1)
@@ -421,6 +422,7 @@ def show_callers(
         for name, teacher in teachers.items():
             for _ in range(WARM):  # students' work has taken the caches
                 teachers["record"](MAIL)
+                teachers[UNSAMPLED](MAIL)
             start, cpu = time.perf_counter(), time.thread_time()
             for _ in range(batch):
                 teacher(MAIL)

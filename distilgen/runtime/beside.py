@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import os
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -21,89 +22,91 @@ if TYPE_CHECKING:
 
 THREADS = 4
 MOST = 256
-"""Pieces of work that wait."""
+"""Pieces of work that there may be at once."""
 
 _IDLE_S = 2.0
 
 
 class Beside:
-    """Threads, and the work that waits for them."""
+    """Threads, and the work that waits for them. Who puts work here takes no lock: a signal handler
+    may, too, and waking a thread is what it costs.
+    """
 
     def __init__(self) -> None:
-        self._waiting: collections.deque[Callable[[], None]] = collections.deque()
-        self._lock = threading.RLock()  # a signal handler may put something here, too
-        self._work = threading.Condition(self._lock)
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._undone: collections.deque[None] = collections.deque()  # as many as there is work
+        self._lock = threading.Lock()
         self._done = threading.Condition(self._lock)
-        self._threads = self._idle = self._busy = 0
+        self._threads = self._idle = 0
         self._over = False
 
     def put(self, work: Callable[[], None]) -> bool:
         """Have something done, whatever it raises; False where there is too much to do already."""
-        with self._lock:
-            if self._over or len(self._waiting) >= MOST:
-                return False
-            self._waiting.append(work)
-            if self._idle >= len(self._waiting):
-                self._work.notify()
-                return True
-            if self._threads >= THREADS:
-                return True
-            self._threads += 1
-        try:
-            threading.Thread(target=self._run, name="distilgen-beside", daemon=True).start()
-        except RuntimeError:  # the program is ending, or there are too many
-            with self._lock:
-                self._threads -= 1
-                if not self._threads and work in self._waiting:
-                    self._waiting.remove(work)
-                    return False
+        if self._over or len(self._undone) >= MOST:
+            return False
+        self._undone.append(None)
+        self._queue.put(work)
+        if not self._idle and self._threads < THREADS:
+            self._start()
         return True
 
     def drain(self, seconds: float) -> int:
         """Wait until all is done, so many seconds at most; how much is not."""
         ends = time.monotonic() + seconds
         with self._lock:
-            while self._waiting or self._busy:
+            while self._undone:
                 left = ends - time.monotonic()
                 if left <= 0:
                     break
                 self._done.wait(left)
-            return len(self._waiting) + self._busy
+        return len(self._undone)
 
     @property
     def is_over(self) -> bool:
         """Is no more work taken?"""
         return self._over
 
-    def stop(self) -> int:
-        """Take no more work, and forget what waits; how much that is."""
-        with self._lock:
-            left = len(self._waiting)
-            self._waiting.clear()
-            self._over = True
-            self._work.notify_all()
-            return left
+    def stop(self) -> None:
+        """Take no more work, and forget what waits."""
+        self._over = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+                self._end()
+
+    def _start(self) -> None:
+        self._threads += 1
+        try:
+            threading.Thread(target=self._run, name="distilgen-beside", daemon=True).start()
+        except RuntimeError:  # the program is ending, or there are too many
+            self._threads -= 1
+            if not self._threads:
+                self.stop()
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
-                if not self._waiting and not self._over:
-                    self._idle += 1
-                    self._work.wait(_IDLE_S)
-                    self._idle -= 1
-                if not self._waiting:
-                    self._threads -= 1
+        try:
+            while True:
+                self._idle += 1
+                try:
+                    work = self._queue.get(timeout=_IDLE_S)
+                except queue.Empty:
                     return
-                work = self._waiting.popleft()
-                self._busy += 1
-            try:
+                finally:
+                    self._idle -= 1
                 with contextlib.suppress(BaseException):  # no more than this work ends by it
                     work()
-            finally:
                 del work
-                with self._lock:
-                    self._busy -= 1
-                    self._done.notify_all()
+                self._end()
+        finally:
+            self._threads -= 1
+            if self._queue.qsize() and not self._over:  # it came as this went
+                self._start()
+
+    def _end(self) -> None:
+        """A piece of work is over."""
+        self._undone.pop()
+        with self._lock:
+            self._done.notify_all()
 
 
 _here = Beside()
