@@ -48,7 +48,6 @@ ROUNDS, CALLS = 31, 20
 CROWDED_ROUNDS, CROWD, CROWDED_CALLS = 9, 64, 192
 BATCHES, BATCH = 41, 100  # fewer than wait for students at most
 SINGLES, WARM = 500, 5
-UNSAMPLED = "shadow, no call sampled"
 BARE = "create, prepared tool"
 OURS = "ours"
 
@@ -406,23 +405,30 @@ def with_teachers(port: int, folder: Path) -> None:
     teachers = {
         "plain": read_order,
         "record": bound.record(read_order),
-        UNSAMPLED: replace(bound, share=0.0).shadow(read_order),
+        "shadow, no call sampled": replace(bound, share=0.0).shadow(read_order),
         "shadow, every call sampled": replace(bound, share=1.0).shadow(read_order),
     }
-    show_callers("the caller, a call now and then", teachers, SINGLES, 1)
-    show_callers(f"the caller, {BATCH} calls in a row", teachers, BATCHES, BATCH)
+    warm: list[Callable[[str], object]] = [
+        bound.record(read_order),
+        replace(bound, share=0.0).shadow(read_order),
+    ]
+    show_callers("the caller, a call now and then", teachers, warm, SINGLES, 1)
+    show_callers(f"the caller, {BATCH} calls in a row", teachers, warm, BATCHES, BATCH)
 
 
 def show_callers(
-    title: str, teachers: Mapping[str, Callable[[str], object]], rounds: int, batch: int
+    title: str,
+    teachers: Mapping[str, Callable[[str], object]],
+    warm: list[Callable[[str], object]],
+    rounds: int,
+    batch: int,
 ) -> None:
     """Print what callers spend, where nothing is left to be done beside them when they begin."""
     times: Times = {name: [] for name in teachers}
     for _ in range(rounds):
         for name, teacher in teachers.items():
-            for _ in range(WARM):  # students' work has taken the caches
-                teachers["record"](MAIL)
-                teachers[UNSAMPLED](MAIL)
+            for one in warm * WARM:  # students' work has taken the caches
+                one(MAIL)
             start, cpu = time.perf_counter(), time.thread_time()
             for _ in range(batch):
                 teacher(MAIL)

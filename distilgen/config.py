@@ -11,17 +11,21 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase, translate
 from functools import cached_property
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from distilgen import servers
 from distilgen.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 FILE = "pyproject.toml"
 
 Table = TypeVar("Table")
+Url: TypeAlias = str
+Variable: TypeAlias = str
+Day: TypeAlias = str
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class DispatchConfig:
     """
 
     model: str | None = None
-    base_url: str | None = None
+    base_url: Url | None = None
     provider: str | None = None
 
 
@@ -46,8 +50,8 @@ class Provider:
     often an answer that is none is asked for again.
     """
 
-    base_url: str | None = None
-    api_key_env: str | None = None
+    base_url: Url | None = None
+    api_key_env: Variable | None = None
     answers: str | None = None
     timeout: float | None = None
     reasks: int | None = None
@@ -62,7 +66,7 @@ class Price:
 
     input: float
     output: float
-    as_of: str = ""
+    as_of: Day = ""
 
 
 @dataclass(frozen=True)
@@ -147,8 +151,14 @@ def unknown_provider(name: str, known: Collection[str]) -> str:
 
 
 def _made(kind: type[Table], table: Mapping[str, Any]) -> Table:
-    settled = {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}
-    return kind(**settled)
+    return kind(**{key: _settled(value) for key, value in table.items()})
+
+
+def _settled(value: Any) -> Any:
+    """A value of TOML's as the tables here have it."""
+    if _is_day(value):
+        return value.isoformat()
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _wrong(
@@ -186,12 +196,32 @@ def _wrong(
             case "float":
                 if not _is_number(value) or not 0 <= value < inf:
                     yield f"{name}: should be a number, 0 or more, not {value!r}"
+            case "Url | None" if isinstance(value, str):
+                yield from _refused(name, servers.base_url, value)
+            case "Variable | None" if isinstance(value, str):
+                yield from _refused(name, servers.variable, value)
+            case "Day" if _is_day(value):
+                pass
             case "tuple[str, ...]":
                 if not isinstance(value, list) or any(not isinstance(v, str) for v in value):
                     yield f"{name}: should be a list of strings, not {value!r}"
             case _:
                 if not isinstance(value, str):
                     yield f"{name}: should be a string, not {value!r}"
+
+
+def _refused(name: str, read: Callable[[str], str], text: str) -> Iterator[str]:
+    try:
+        read(text)
+    except servers.SecretError as error:
+        yield f"{name}: {error}"
+
+
+def _is_day(value: Any) -> bool:
+    """Is it a date of TOML's own?"""
+    from datetime import date  # noqa: PLC0415 - as above
+
+    return isinstance(value, date)
 
 
 def _is_number(value: Any) -> bool:

@@ -5,7 +5,7 @@ trained for which contract, on which dataset.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distilgen import sides
@@ -26,12 +26,27 @@ share of the calls, or first; or the student has taken its place.
 @dataclass(frozen=True)
 class Function:
     """A function that is rewritten. contract: the fingerprint of its frozen contract. model: who
-    answers in its place, or is asked besides.
+    answers in its place, or is asked besides. accepted: the model is taken for this contract,
+    though it was trained for another.
     """
 
     contract: str
     state: State
     model: str | None = None
+    accepted: bool = False
+
+    def accepts(self, contract: str, model: str | None) -> bool:
+        """Is the model taken for the contract of this fingerprint, whatever it was taught?"""
+        return self.accepted and (self.contract, self.model) == (contract, model)
+
+
+def renewed(known: Function | None, now: Function) -> Function:
+    """What the lock is to say of a function, where it says `known` of it: that a model was accepted
+    stays so while contract and model do.
+    """
+    if known and known.accepts(now.contract, now.model):
+        return replace(now, accepted=True)
+    return now
 
 
 @dataclass(frozen=True)
@@ -76,13 +91,18 @@ class Lock:
         for name in (name for outcome in outcomes for name in outcome.gone):
             functions.pop(name, None)
         for outcome in outcomes:
-            functions.update(outcome.states)
+            functions.update(self._renewed(outcome))
         return Lock(functions, self.models)
 
     def says(self, outcome: Outcome) -> bool:
         """Does it say of a module what that is now?"""
-        known = all(self.functions.get(name) == state for name, state in outcome.states.items())
+        states = self._renewed(outcome).items()
+        known = all(self.functions.get(name) == state for name, state in states)
         return known and not any(name in self.functions for name in outcome.gone)
+
+    def _renewed(self, outcome: Outcome) -> dict[str, Function]:
+        known = self.functions
+        return {name: renewed(known.get(name), state) for name, state in outcome.states.items()}
 
     def with_model(self, name: str, model: Model) -> Lock:
         """The lock with a model, which takes the place of what was known of it."""
@@ -134,6 +154,11 @@ def _parsed(text: str) -> Lock:
 
 
 def _part(name: str, entries: Mapping[str, Any]) -> str:
-    rows = [f"    {json.dumps(key)}: {json.dumps(asdict(entries[key]))}" for key in sorted(entries)]
+    rows = [f"    {json.dumps(key)}: {json.dumps(_said(entries[key]))}" for key in sorted(entries)]
     inside = ",\n".join(rows)
     return f'  "{name}": {{\n{inside}\n  }}' if rows else f'  "{name}": {{}}'
+
+
+def _said(entry: Any) -> dict[str, Any]:
+    """An entry's values; what is not accepted is not said."""
+    return {key: value for key, value in asdict(entry).items() if value is not False}

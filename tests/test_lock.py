@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +125,14 @@ def test_git_merges_what_two_have_added_apart(tmp_path: Path) -> None:
     git("commit", "-q", "-a", "-m", "two")
     git("merge", "-q", "main")
     assert set(lock.read(tmp_path).functions) == set(base.functions) | {"a:f", "e2:f"}
+
+
+def test_an_acceptance_stays_while_contract_and_model_do() -> None:
+    name, accepted = "shop.mail:forward", replace(FORWARD, accepted=True)
+    known = Lock({name: accepted})
+    assert '"model": "ft:one", "accepted": true}' in (known.render() or b"").decode()
+    same = Module({name: replace(FORWARD, state="canary")})
+    assert known.after([same]).functions[name] == replace(accepted, state="canary")
+    assert known.says(Module({name: FORWARD}))
+    for other in (replace(FORWARD, contract="c3"), replace(FORWARD, model="ft:two")):
+        assert known.after([Module({name: other})]).functions[name] == other

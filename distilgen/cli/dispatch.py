@@ -11,7 +11,7 @@ from distilgen.cli import options, report, serving
 from distilgen.cli.selection import Selection
 from distilgen.errors import UsageError
 from distilgen.rewrite import steps
-from distilgen.rewrite.routes import BESIDE, Route
+from distilgen.rewrite.routes import BESIDE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 @click.command()
 @serving.options("dispatch", *BESIDE)
-@click.option("--record", is_flag=True, help="Record the model's answers, as a teacher's.")
 @click.option(
     "--prune", is_flag=True, help="Remove imports, too, that nothing but the removed bodies uses."
 )
@@ -43,36 +42,46 @@ def command(
     comments stay; the bodies are kept under .distilgen/originals. With --mode shadow, canary or
     fallback the bodies stay, and a decorator shares the calls.
 
+    Of a function that has a student, the contract is frozen anew, and what is not said stays:
+    model, settings, whether its answers are recorded.
+
     `distilgen restore` gives the functions back, `distilgen rollout set` changes one thing at a
     time.
     """
     with options.session(folder, python) as current, report.run(current, mode) as work:
-        route = Route(said.mode or "dispatch", bool(said.record))
-        serving.refuse_contradictions(said, route.mode)
-        if prune and not route.is_stub:
-            raise UsageError(f"--prune: in {route.mode} mode, no body is removed")
-        config = current.project.config
-        if not (said.settings.get("model") or config.dispatch.model):
-            raise UsageError("dispatch: which model? Name it with --model")
-        models = lock.read(current.project.root).models
+        way = said.mode or "dispatch"
+        serving.refuse_contradictions(said, way)
+        if prune and way != "dispatch":
+            raise UsageError(f"--prune: in {way} mode, no body is removed")
+        config, known = current.project.config, lock.read(current.project.root)
         selection = Selection(current, paths, only, mode)
         elsewhere = current.project.elsewhere if prune else None
         foreign = set()
 
         def plan(module: Module, wanted: Wanted) -> Planned:
             wishes = []
-            for function, contract in wanted:
-                bound = serving.served(contract, said, config, models)
-                misfit = serving.misfit(bound, said, models)
-                if misfit:
+            for function, fresh in wanted:
+                before = module.route_of(function)
+                route = serving.route(said, way, before)
+                contract = module.with_settings(fresh, function)
+                bound = serving.served(contract, said, config, known.models)
+                bound = serving.moved(bound, said, before, route)
+                if bound.model is None:
+                    raise UsageError(f"{function.name}: which model? Name it with --model")
+                wish = steps.Wish(function, bound, route)
+                misfit, unfit = serving.misfit(bound, said, known), steps.unfit(module, wish)
+                if unfit:
+                    selection.leave(function, unfit)
+                elif misfit:
                     foreign.add(misfit)
                     selection.skip(function, misfit)
                 else:
-                    wishes.append(steps.Wish(function, bound, route))
-            return steps.route(module, wishes, current.tell, elsewhere=elsewhere)
+                    wishes.append(wish)
+            made = steps.route(module, wishes, current.tell, elsewhere=elsewhere)
+            return serving.accepted(made, wishes, said, known)
 
         planned = selection.plans(plan)
         if foreign and not any(item.functions for item in planned):
             current.failed = True
-        verb = "dispatched" if route.is_stub else f"set to {route.mode}"
+        verb = "dispatched" if way == "dispatch" else f"set to {way}"
         return report.finish(current, planned, work, mode, verb=verb, skipped=selection.skipped)

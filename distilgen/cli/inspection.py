@@ -44,8 +44,9 @@ class Inspection:
     checked: int = 0
     code: drift.Code = field(init=False)
     _seen: dict[Path, frozenset[str] | None] = field(default_factory=dict)
-    """The functions with contracts in the sidecars of modules: of those that were looked at, and of
-    those whose sidecars these use. None where something cannot be read, and that is told.
+    """The functions that modules mark, or their sidecars have contracts of: of modules that were
+    looked at, and of those whose sidecars these use. None where something cannot be read, and that
+    is told.
     """
     _foreign: set[Path] = field(default_factory=set)
     """Modules whose sidecars others use."""
@@ -111,7 +112,9 @@ class Inspection:
             yield self._unreadable(error)
             return
         self.checked += len(loaded.found.functions)
-        self._seen[source.path] = _functions(loaded.contracts)
+        module = self.project.name_of(source.path)
+        marked = {f"{module}:{mark.qualname}" for mark in loaded.found.functions}
+        self._seen[source.path] = _functions(loaded.contracts) | marked
         sidecars = (mark.imported.sidecar for mark in loaded.found.strays)
         self._foreign |= {module_of(sidecar) for sidecar in sidecars if sidecar}
         yield from drift.findings(loaded, functions, self.code, trained, locked or {}, new=self.new)

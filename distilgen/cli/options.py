@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from distilgen import servers
 from distilgen.errors import CLEAN, FAILED, MissingCredentialsError, SourceError, UsageError
 from distilgen.project import Project, unknown
 
@@ -55,8 +56,18 @@ records = click.option(
 )
 
 
+def _url(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value if value is None else servers.base_url(value)
+    except servers.SecretError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 base_url = click.option(
-    "--base-url", metavar="URL", help="An OpenAI-compatible server; default: the client's own."
+    "--base-url",
+    metavar="URL",
+    callback=_url,
+    help="An OpenAI-compatible server; default: the client's own.",
 )
 
 

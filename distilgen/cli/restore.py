@@ -40,6 +40,7 @@ def command(
                 loaded = modules.load(current.project.root, source, current.project.archive)
                 module = current.project.name_of(source.path)
                 names = [mark.qualname for mark in loaded.found.all]
+                names += [item.function.rpartition(":")[2] for item in loaded.contracts.values()]
                 chosen = {name for name in names if matches(f"{module}:{name}", only)}
                 named |= {p for p in only for name in chosen if matches(f"{module}:{name}", [p])}
                 if chosen or not only:

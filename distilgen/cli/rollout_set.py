@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,15 +10,18 @@ from distilgen import lock
 from distilgen.cli import options, report, serving
 from distilgen.cli.selection import Selection
 from distilgen.errors import UsageError
-from distilgen.rewrite import contracts_file, steps
-from distilgen.rewrite.routes import MODES, Route, route_of
+from distilgen.rewrite import contracts_file, drift, steps
+from distilgen.rewrite.routes import MODES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from distilgen.cli.selection import Wanted
+    from distilgen.config import Config
     from distilgen.contract import Contract
     from distilgen.rewrite.module import Module, Planned
+    from distilgen.rewrite.routes import Route
+    from distilgen.source.functions import Surveyed
 
 _SUMMED = ("model", "share")
 """The settings that are said together with the mode."""
@@ -28,21 +30,18 @@ _SUMMED = ("model", "share")
 @click.command(short_help="Change how calls are shared.")
 @click.argument("function", metavar="FUNCTION")
 @serving.options(*MODES)
-@click.option("--record", is_flag=True, help="In dispatch mode, record the model's answers.")
-@click.option("--no-record", is_flag=True, help="In dispatch mode, record nothing.")
 @options.writing
 @options.python
 def set_(
     function: str,
     said: serving.Said,
-    no_record: bool,
     mode: options.Mode,
     python: str | None,
     folder: Path,
 ) -> int:
     """Change which calls of FUNCTION a student gets, and how it is asked. FUNCTION is a qualified
-    name, module:name, or a glob of either. What is not said stays as it is; `none` takes a setting
-    back, as in --min-agreement none.
+    name, module:name, or a glob of either, which names what is recorded or dispatched. What is not
+    said stays as it is; `none` takes a setting back, as in --min-agreement none.
 
     \b
     distilgen rollout set shop.mail:reply --mode shadow --model ft:gpt-4.1-mini:acme::abc
@@ -50,64 +49,90 @@ def set_(
     distilgen rollout set shop.mail:reply --share 25%
     distilgen rollout set shop.mail:reply --mode record
     """
-    if no_record:
-        if said.record:
-            raise UsageError("--record or --no-record, not both")
-        said = said._replace(record=False)
-    elif not said.record:
-        said = said._replace(record=None)
     if not (said.mode or said.provider or said.settings or said.record is not None):
         raise UsageError("rollout set: what? Say --mode, --share, --model, or another option")
     if said.mode:
         serving.refuse_contradictions(said, said.mode)
     is_glob = any(letter in function for letter in "*?[")
     with options.session(folder, python) as current, report.run(current, mode) as work:
-        config, models = current.project.config, lock.read(current.project.root).models
-        selection = Selection(current, (), [function], mode, keeps=True)
+        config, known = current.project.config, lock.read(current.project.root)
+        selection = Selection(current, (), [function], mode, keeps=True, marked=is_glob)
         lines: dict[str, str] = {}
+        meant: list[str] = []
+        wrong: list[UsageError] = []
 
         def plan(module: Module, wanted: Wanted) -> Planned:
             wishes = []
             for item, contract in wanted:
-                mark = module.found.at(item.function.line)
-                before = route_of(mark) if mark else None
+                before = module.route_of(item)
+                meant.append(item.name)
                 try:
-                    after = _route(said, before)
+                    wish = _wish(said, item, contract, before, config, known)
                 except UsageError as error:
-                    if not is_glob:
-                        raise UsageError(f"{item.name}: {error}") from error
-                    selection.skip(item, str(error))
+                    if is_glob:
+                        selection.skip(item, str(error))
+                    else:
+                        wrong.append(UsageError(f"{item.name}: {error}"))
                     continue
-                bound = serving.served(contract, said, config, models, keeps=True)
-                if (before is None or before.mode != after.mode) and "share" not in said.settings:
-                    bound = replace(bound, share=None)  # it was of another mode
-                if after.mode != "record" and bound.model is None:
-                    raise UsageError(f"{item.name}: which model? Name it with --model")
-                is_new = before is None or before.mode == "record" or bound.model != contract.model
-                misfit = serving.misfit(bound, said, models)
-                if misfit and is_new and after.mode != "record":
-                    selection.refuse(item, misfit)
+                reason = steps.unfit(module, wish) or _misfit(said, contract, before, wish, known)
+                if reason:
+                    selection.leave(item, reason)
                     continue
-                lines[item.name] = f"{item.name}: {_said(contract, before, bound, after)}"
-                wishes.append(steps.Wish(item, bound, after))
-            return steps.route(module, wishes, current.tell)
+                if module.frozen(item):
+                    _tell_drift(current, item, contract)
+                lines[item.name] = f"{item.name}: {_said(contract, before, *wish[1:])}"
+                wishes.append(wish)
+            made = steps.route(module, wishes, current.tell)
+            return serving.accepted(made, wishes, said, known)
 
         planned = selection.plans(plan)
+        if len(meant) > 1 and not is_glob:
+            raise UsageError(f"{function}: there are several: {', '.join(meant)}")
+        if wrong:
+            raise wrong[0]
         return report.finish(
             current, planned, work, mode, verb="set", skipped=selection.skipped, lines=lines
         )
 
 
-def _route(said: serving.Said, before: Route | None) -> Route:
-    """Where the calls of a function are to go. Raises UsageError for what cannot be meant of it."""
+def _wish(
+    said: serving.Said,
+    item: Surveyed,
+    contract: Contract,
+    before: Route | None,
+    config: Config,
+    known: lock.Lock,
+) -> steps.Wish:
+    """What is to become of a function. Raises UsageError for what cannot be meant of it."""
     mode = said.mode or (before.mode if before else None)
     if mode is None:
         raise UsageError("is not recorded yet, nor dispatched; say --mode")
-    serving.refuse_contradictions(said, mode)
-    records = said.record
-    if records is None:
-        records = before is not None and before.records
-    return Route(mode, records and mode == "dispatch")
+    after = serving.route(said, mode, before)
+    bound = serving.served(contract, said, config, known.models)
+    bound = serving.moved(bound, said, before, after)
+    if mode != "record" and bound.model is None:
+        if "model" in said.settings:
+            raise UsageError("--model none: for the function to answer, say --mode record")
+        raise UsageError("which model? Name it with --model")
+    return steps.Wish(item, bound, after)
+
+
+def _misfit(
+    said: serving.Said, contract: Contract, before: Route | None, wish: steps.Wish, known: lock.Lock
+) -> str:
+    """Why a model is not to be taken that was not there before; empty where it is."""
+    is_new = before is None or before.mode == "record" or wish.contract.model != contract.model
+    if wish.route.mode == "record" or not is_new:
+        return ""
+    return serving.misfit(wish.contract, said, known)
+
+
+def _tell_drift(current: options.Session, item: Surveyed, frozen: Contract) -> None:
+    """Say that a contract, which stays, may not be that of the code. Evaluates nothing."""
+    changed = drift.since_frozen(frozen, current.project.refreeze(item, frozen)[0])
+    if changed:
+        message = f"{item.name}: {changed}; its contract stays as it is, see `distilgen check`"
+        click.echo(message, err=True)
 
 
 def _said(contract: Contract, before: Route | None, bound: Contract, after: Route) -> str:

@@ -36,8 +36,9 @@ class Skipped(NamedTuple):
 class Selection:
     """Candidates at or below some paths (none for the project), all or those named by `only`.
 
-    keeps: contracts that are frozen are taken as they are, and not frozen anew. skipped: functions
-    that return a Pydantic type and are left alone.
+    keeps: contracts that are frozen are taken as they are, and not frozen anew. marked: only
+    functions that are recorded or dispatched are taken. skipped: functions that return a Pydantic
+    type and are left alone.
     """
 
     current: Session
@@ -45,6 +46,7 @@ class Selection:
     only: Sequence[str]
     mode: Mode
     keeps: bool = False
+    marked: bool = False
     skipped: list[Skipped] = field(default_factory=list)
 
     def plans(self, plan: Callable[[Module, Wanted], Planned]) -> list[Planned]:
@@ -61,10 +63,8 @@ class Selection:
                 pattern for pattern in self.only for item in chosen if matches(item.name, [pattern])
             }
             for item in chosen:
-                if item.reason and {item.name, item.function.qualname}.intersection(self.only):
-                    self.refuse(item, item.reason)
-                elif item.reason and item.near:
-                    self.skip(item, item.reason)
+                if item.reason and (item.near or self._names(item)):
+                    self.leave(item, item.reason)
             with self.current.telling(surveys.source.path):
                 loaded = modules.load(project.root, surveys.source, project.archive)
                 candidates = [item for item in chosen if item.is_candidate]
@@ -76,6 +76,13 @@ class Selection:
             planned += forgotten(project, self.paths, planned)
         return planned
 
+    def leave(self, item: Surveyed, reason: str) -> None:
+        """A function cannot be taken: left alone, and refused where it was named itself."""
+        (self.refuse if self._names(item) else self.skip)(item, reason)
+
+    def _names(self, item: Surveyed) -> bool:
+        return not {item.name, item.function.qualname}.isdisjoint(self.only)
+
     def skip(self, item: Surveyed, reason: str) -> None:
         """A function is left alone."""
         where = f"{self.current.project.relative(item.facts.path)}:{item.function.line}"
@@ -85,6 +92,9 @@ class Selection:
         self, loaded: Module, candidates: list[Surveyed]
     ) -> Iterator[tuple[Surveyed, Contract]]:
         for item in candidates:
+            if self.marked and loaded.route_of(item) is None:
+                self.skip(item, "is plain; a glob names what is recorded or dispatched")
+                continue
             kept = loaded.frozen(item) if self.keeps else None
             try:
                 yield item, kept or self.current.project.freeze(item)

@@ -8,26 +8,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from distilgen import contract as contracts
+from distilgen import contract as contracts, servers
 from distilgen.config import unknown_provider
 from distilgen.errors import UsageError
 from distilgen.rewrite import contracts_file
-from distilgen.rewrite.routes import BESIDE, OF_BESIDE
+from distilgen.rewrite.routes import BESIDE, OF_BESIDE, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from distilgen import lock
     from distilgen.config import Config
     from distilgen.contract import Contract
+    from distilgen.rewrite.module import Planned
     from distilgen.rewrite.routes import Mode
+    from distilgen.rewrite.steps import Wish
 
 _NONE = "none"
-_MODES = (
-    "dispatch: the model answers, in the place of the function; shadow: the function answers, and "
-    "the model is asked beside it; canary: the model answers a share of the calls; fallback: the "
-    "model answers, and where it fails, the function."
-)
+_ALL = 100  # percent
+_MODES: Mapping[Mode, str] = {
+    "record": "the function answers, and its calls are recorded",
+    "dispatch": "the model answers, in the place of the function",
+    "shadow": "the function answers, and the model is asked beside it",
+    "canary": "the model answers a share of the calls",
+    "fallback": "the model answers, and where it fails, the function",
+}
 
 
 provider = click.option(
@@ -47,6 +52,10 @@ else:
     _ParamType = click.ParamType  # generic as of click 8.2 and later alone
 
 
+class _AdviceError(ValueError):
+    """A text is no value; what to write instead, or why not."""
+
+
 class _Setting(_ParamType):
     """A contract's setting, or `none` to have none. read: a text as its value, or ValueError."""
 
@@ -60,13 +69,18 @@ class _Setting(_ParamType):
     ) -> _Value:
         if value == _NONE:
             return _Value(None)
+        message = f"{value!r} is no {self.name}"
         try:
             read = self._read(value)
             if self._fits(read):
                 return _Value(read)
+        except servers.SecretError as error:
+            message = str(error)
+        except _AdviceError as error:
+            message += f": {error}"
         except ValueError:
             pass
-        raise click.BadParameter(f"{value!r} is no {self.name}", ctx, param)
+        raise click.BadParameter(message, ctx, param)
 
 
 def _share(text: str) -> float:
@@ -74,9 +88,22 @@ def _share(text: str) -> float:
     value = float(text.removesuffix("%"))
     if text.endswith("%"):
         return round(value / 100, 12)
-    if value and "." not in text:
-        raise ValueError(text)
+    if 0 < value <= _ALL and "." not in text:
+        raise _AdviceError(f"write {value:g}% or {value / 100:g}")
     return value
+
+
+def _share_below_all(text: str) -> float:
+    """As `_share`, of what calls are to prove."""
+    if float(text.removesuffix("%")) == (_ALL if "." not in text or text.endswith("%") else 1):
+        raise _AdviceError("no number of calls could prove that")
+    return _share(text)
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError(text)
+    return text
 
 
 def _answers(text: str) -> str:
@@ -85,20 +112,25 @@ def _answers(text: str) -> str:
     return text
 
 
-_PERCENT = ("share from 0% to 100%: write 10% or 0.1", "PERCENT", _share)
-_NOT_ALL = ("share from 0% to below 100%, which no number of calls could prove", "PERCENT", _share)
+_PERCENT = ("share from 0% to 100%", "PERCENT", _share)
+_NOT_ALL = ("share from 0% to below 100%", "PERCENT", _share_below_all)
 _SECONDS = ("number of seconds above 0", "SECONDS", float)
 _COUNT = ("whole number from 0", "N", int)
 _SIZE = ("whole number from 1", "N", int)
-_TEXT = ("text", "NAME", str)
 
 _SETTINGS: Mapping[str, tuple[tuple[str, str, Callable[[str], Any]], str]] = {
-    "model": (_TEXT, "Who answers, for example ft:gpt-4.1-mini:acme::abc."),
+    "model": (
+        ("name of a model", "NAME", _text),
+        "Who answers, for example ft:gpt-4.1-mini:acme::abc.",
+    ),
     "base_url": (
-        ("text", "URL", str),
+        ("URL", "URL", servers.base_url),
         "An OpenAI-compatible server; default: the client's own.",
     ),
-    "api_key_env": (_TEXT, "The environment variable that has the server's key."),
+    "api_key_env": (
+        ("name of a variable", "NAME", servers.variable),
+        "The environment variable that has the server's key.",
+    ),
     "answers": (
         (f"way to answer: {', '.join(contracts.ANSWERS)}", "HOW", _answers),
         f"How the model answers: {', '.join(contracts.ANSWERS)}; default: as it was trained.",
@@ -147,7 +179,7 @@ def options(*modes: Mode) -> Callable[[Callable[..., int]], Callable[..., int]]:
             settings = {name: value.value for name, value in found.items() if value}
             said = Said(
                 given.pop("way"),
-                given.pop("record"),
+                _either(given.pop("record"), given.pop("no_record")),
                 given.pop("provider"),
                 settings,
                 given.pop("accept_contract"),
@@ -162,8 +194,21 @@ def options(*modes: Mode) -> Callable[[Callable[..., int]], Callable[..., int]]:
     return decorated
 
 
+def _either(yes: bool, no: bool) -> bool | None:
+    if yes and no:
+        raise UsageError("--record or --no-record, not both")
+    return yes if yes or no else None
+
+
 def _options(modes: tuple[Mode, ...]) -> Iterator[Callable[..., Any]]:
-    yield click.option("--mode", "way", type=click.Choice(modes), help=_MODES)
+    text = "; ".join(f"{mode}: {_MODES[mode]}" for mode in modes)
+    yield click.option("--mode", "way", type=click.Choice(modes), help=f"{text}.")
+    yield click.option(
+        "--record",
+        is_flag=True,
+        help="In dispatch mode, record the model's answers, as a teacher's.",
+    )
+    yield click.option("--no-record", is_flag=True, help="In dispatch mode, record nothing.")
     yield provider
     for name, ((what, metavar, read), text) in _SETTINGS.items():
         kind = _Setting(name, what, read)
@@ -176,30 +221,41 @@ def _options(modes: tuple[Mode, ...]) -> Iterator[Callable[..., Any]]:
 
 
 def served(
-    contract: Contract,
-    said: Said,
-    config: Config,
-    models: Mapping[str, lock.Model],
-    *,
-    keeps: bool = False,
+    contract: Contract, said: Said, config: Config, models: Mapping[str, lock.Model]
 ) -> Contract:
-    """A contract with the settings that are said; else, where it keeps its own, with those; else as
+    """A contract with the settings that are said; else with its own; else, without a model, as
     configured; else, as to how it answers, as its model was trained. Raises UsageError: a profile
     that is not there.
     """
-    kept = {}
-    if keeps:
-        had = {name: getattr(contract, name) for name in contracts_file.SETTINGS}
-        kept = {name: value for name, value in had.items() if value is not None}
+    had = {name: getattr(contract, name) for name in contracts_file.SETTINGS}
+    kept = {name: value for name, value in had.items() if value is not None}
     model = kept.get("model")
     configured = {} if model else _configured(config)
     new = {**_whole(_profile(config, said.provider)), **said.settings}
+    if "base_url" in said.settings and "api_key_env" not in said.settings:
+        new["api_key_env"] = None  # a key is one server's
     settings = {**dict.fromkeys(contracts_file.SETTINGS), **configured, **kept, **new}
     trained = models.get(settings["model"] or "")
     taught = trained.answers if trained and settings["model"] != model else None
     answers = new.get("answers") or configured.get("answers") or taught
-    settings["answers"] = answers or kept.get("answers") or contracts.TOOL
+    settings["answers"] = answers or kept["answers"]
     return replace(contract, **settings)
+
+
+def moved(contract: Contract, said: Said, before: Route | None, after: Route) -> Contract:
+    """A contract that is served in another mode: a share belongs to its mode."""
+    if "share" in said.settings or (before and before.mode == after.mode):
+        return contract
+    return replace(contract, share=None)
+
+
+def route(said: Said, mode: Mode, before: Route | None) -> Route:
+    """Where the calls of a function go in a mode: a stub that is recorded stays so, unless it is
+    said. Raises UsageError for what is said and means nothing in the mode.
+    """
+    refuse_contradictions(said, mode)
+    records = (before is not None and before.records) if said.record is None else said.record
+    return Route(mode, records and mode == "dispatch")
 
 
 def _configured(config: Config) -> dict[str, Any]:
@@ -225,8 +281,10 @@ def server_of(config: Config, provider: str | None, base_url: str | None) -> tup
     """(the URL of a server, None for the client's own; the environment variable that has its key),
     as they are said, else as configured. Raises UsageError: a profile that is not there.
     """
+    if base_url:  # a key is one server's
+        return base_url, "OPENAI_API_KEY"
     found = _whole(_profile(config, provider)) or _configured(config)
-    return base_url or found.get("base_url"), found.get("api_key_env") or "OPENAI_API_KEY"
+    return found.get("base_url"), found.get("api_key_env") or "OPENAI_API_KEY"
 
 
 def refuse_contradictions(said: Said, mode: Mode) -> None:
@@ -245,9 +303,28 @@ def refuse_contradictions(said: Said, mode: Mode) -> None:
         raise UsageError("--pairs: in shadow mode, --share says which calls the student is asked")
 
 
-def misfit(contract: Contract, said: Said, models: Mapping[str, lock.Model]) -> str:
+def misfit(contract: Contract, said: Said, known: lock.Lock) -> str:
     """Why a contract's model is not to be taken; empty where it is."""
-    known = models.get(contract.model or "")
-    if said.accepts or known is None or known.contract == contract.fingerprint:
+    entry = known.functions.get(contract.function)
+    accepted = entry is not None and entry.accepts(contract.fingerprint, contract.model)
+    if said.accepts or accepted or not _is_foreign(contract, known):
         return ""
     return f"{contract.model} was trained for another contract, --accept-contract takes it"
+
+
+def accepted(planned: Planned, wishes: Iterable[Wish], said: Said, known: lock.Lock) -> Planned:
+    """A plan after which the lock says which models are taken, though they were trained for another
+    contract.
+    """
+    states = dict(planned.states)
+    for wish in wishes if said.accepts else ():
+        contract = wish.contract
+        now = states.get(contract.function)
+        if now and now.model == contract.model and _is_foreign(contract, known):
+            states[contract.function] = replace(now, accepted=True)
+    return replace(planned, states=states)
+
+
+def _is_foreign(contract: Contract, known: lock.Lock) -> bool:
+    model = known.models.get(contract.model or "")
+    return model is not None and model.contract != contract.fingerprint

@@ -64,7 +64,7 @@ def command(
         model = lock.Model(
             contract.function,
             contract.fingerprint,
-            host.name,
+            provider or (None if base_url else config.dispatch.provider) or host.name,
             dataset.digest,
             job.id,
             answers=contract.answers,

@@ -60,20 +60,25 @@ def findings(
         live.add(mark.contract)
         frozen = module.contracts.get(mark.contract)
         if frozen is None:
-            yield _without_contract(module, mark)
+            yield _without_contract(
+                module, mark, by_line.get(mark.function.lineno), trained, locked
+            )
             continue
-        yield from _of_contract(module, mark, frozen, by_line.get(mark.function.lineno), code)
+        surveyed = by_line.get(mark.function.lineno)
+        yield from _of_contract(module, mark, frozen, surveyed, code, trained)
         if mark.state != "recorded":
-            yield from _of_student(module, mark, frozen, trained)
+            yield from _of_student(module, mark, frozen, trained, locked)
         if mark.stub and mark.contract not in module.bodies:
             yield _without_body(module, mark)
     yield from _of_imports(module)
     for name, contract in module.contracts.items():
         if name not in live:
             qualname = contract.function.rpartition(":")[2]
-            lines = [item.function.line for item in functions if item.function.qualname == qualname]
-            if unbound.isdisjoint(lines):
-                yield _without_mark(module, name, lines[0] if lines else 0, locked)
+            found = [item for item in functions if item.function.qualname == qualname]
+            lines = [item.function.line for item in found]
+            # A function whose mark names another contract is told by that.
+            if unbound.isdisjoint(lines) and not any(map(module.found.at, lines)):
+                yield _without_mark(module, name, found[0] if found else None, trained, locked)
     if new:
         for item in functions:
             line, qualname = item.function.line, item.function.qualname
@@ -92,12 +97,22 @@ def of_lock(module: Module, locked: Mapping[str, lock.Function]) -> Iterator[Fin
     for mark in module.found.functions:
         contract = module.contracts.get(mark.contract)
         name = contract.function if contract else ""
-        if contract and locked.get(name) != states[name]:
+        if contract and locked.get(name) != lock.renewed(locked.get(name), states[name]):
             said = f"something else than {marks.sidecar_path(module.path).name}"
             message = f"{lock.FILE} says {said if name in locked else 'nothing'} of it"
-            mend = command("instrument", module.project, module.path)
+            mend = command("instrument", module.project, module.path, mark.qualname)
             line = mark.function.lineno
             yield Finding("lock-differs", module.path, line, mark.qualname, message, mend)
+
+
+def since_frozen(frozen: Contract, read: Contract) -> str:
+    """What of a function changed since its contract was frozen, in words; empty when nothing did.
+    read: the contract with the schemas that are frozen, and all else as it is now.
+    """
+    changed = _difference(frozen, read, refreshable=False)
+    if changed:
+        return f"its contract changed: {changed}"
+    return _sources_changed(frozen, read) if frozen.sources else ""
 
 
 def _has_schema(surveyed: Surveyed, code: Code) -> bool:
@@ -111,33 +126,70 @@ def _has_schema(surveyed: Surveyed, code: Code) -> bool:
     return True
 
 
-def _without_contract(module: Module, mark: marks.Mark) -> Finding:
+def _without_contract(
+    module: Module,
+    mark: marks.Mark,
+    surveyed: Surveyed | None,
+    trained: Mapping[str, str],
+    locked: Mapping[str, lock.Function],
+) -> Finding:
     sidecar = marks.sidecar_path(module.path)
-    mend = (
-        checkout(module.project, sidecar)
-        if mark.state != "recorded"
-        else command("instrument", module.project, module.path)
-    )
+    name = surveyed.name if surveyed else ""
+    was_there = name in locked and all(c.function != name for c in module.contracts.values())
+    mend = checkout(module.project, sidecar) if was_there else _frozen_anew(module, mark, trained)
     message = f"has no contract in {sidecar.name}"
     line = mark.function.lineno
     return Finding("contract-missing", module.path, line, mark.qualname, message, mend)
 
 
+def _frozen_anew(module: Module, mark: marks.Mark, trained: Mapping[str, str]) -> str:
+    """The command that gives a function a contract which it never had; if it was renamed, with the
+    settings of what it was.
+    """
+    if mark.state == "recorded":
+        return command("instrument", module.project, module.path, mark.qualname)
+    settings, accepts = {"model": "NAME"}, False
+    if module.renamed:
+        frozen = module.contracts[module.renamed[0]]
+        settings = {**settings, **contracts_file.options(frozen)}
+        accepts = frozen.model in trained
+    words = []
+    for name, value in settings.items():
+        if name not in OF_BESIDE or not mark.stub:
+            words += [f"--{name.replace('_', '-')}", value]
+    return _dispatched(module, mark, *words, accepts=accepts)
+
+
 def _without_mark(
-    module: Module, name: str, line: int, locked: Mapping[str, lock.Function]
+    module: Module,
+    name: str,
+    surveyed: Surveyed | None,
+    trained: Mapping[str, str],
+    locked: Mapping[str, lock.Function],
 ) -> Finding:
-    """name: the contract's. line: that of its function; 0 where there is none."""
+    """name: the contract's. surveyed: its function; None where there is none."""
     contract = module.contracts[name]
-    verb = "instrument" if line or module.found.functions else "restore"
-    mend = command(verb, module.project, module.path)
     qualname = contract.function.rpartition(":")[2]
-    if not line:
+    restore = command("restore", module.project, module.path, qualname)
+    if not surveyed:
         message = f"is gone, but {marks.sidecar_path(module.path).name} has its contract"
+        new = [mark for mark in module.found.functions if mark.contract not in module.contracts]
+        mend = (
+            _frozen_anew(module, new[0], trained)  # which takes the old one away, and not before
+            if new
+            else restore
+        )
         return Finding("function-gone", module.path, 1, qualname, message, mend)
+    mend = command("instrument", module.project, module.path, qualname)
+    if not surveyed.is_candidate:
+        mend = restore
     known = locked.get(contract.function)
-    if known and known.state in BESIDE and contract.model:
-        mend = routed(contract.function, "--mode", known.state)
+    if surveyed.is_candidate and known and known.state in BESIDE and contract.model:
+        share = contracts_file.options(contract).get("share")
+        options = ["--share", share] if share else []
+        mend = routed(contract.function, "--mode", known.state, *options)
     message = "lost its stub" if name in module.bodies else "lost its decorator"
+    line = surveyed.function.line
     return Finding("decorator-lost", module.path, line, qualname, message, mend)
 
 
@@ -157,7 +209,12 @@ def _of_imports(module: Module) -> Iterator[Finding]:
 
 
 def _of_contract(
-    module: Module, mark: marks.Mark, frozen: Contract, surveyed: Surveyed | None, code: Code
+    module: Module,
+    mark: marks.Mark,
+    frozen: Contract,
+    surveyed: Surveyed | None,
+    code: Code,
+    trained: Mapping[str, str],
 ) -> Iterator[Finding]:
     project, path, qualname = module.project, module.path, mark.qualname
     bound = mark.state != "recorded"
@@ -166,23 +223,28 @@ def _of_contract(
         return Finding(kind, path, mark.function.lineno, qualname, message, mend)
 
     restore = command("restore", project, path, qualname)
-    refresh = command("instrument", project, path)
-    again = f"{restore}, then instrument, train and dispatch it again"
-    if mark.state in BESIDE:
-        again = f"{again} with --mode {mark.state}"
+    refresh = _dispatched(module, mark) if bound else command("instrument", project, path, qualname)
+
+    def changed_to(fresh: Contract, changed: str) -> Finding:
+        message, mend = f"its contract changed: {changed}", refresh
+        if bound and trained.get(frozen.model or "", fresh.fingerprint) != fresh.fingerprint:
+            message += f" ({frozen.model} was trained for another; train anew, or accept this one)"
+            mend = _dispatched(module, mark, accepts=True)
+        return finding("contract-changed", message, mend)
+
     if frozen.digest() != frozen.fingerprint:
         sidecar = marks.sidecar_path(path)
         message = f"its contract in {sidecar.name} was edited by hand"
-        mend = checkout(project, sidecar) if bound else refresh
-        yield finding("contract-edited", message, mend)
+        yield finding("contract-edited", message, checkout(project, sidecar) if bound else refresh)
         return
     if surveyed is None or not surveyed.is_candidate:
         reason = surveyed.reason if surveyed else "has no return annotation"
         yield finding("no-candidate", f"is no candidate any more: {reason}", restore)
         return
-    error, changed = None, ""
+    error, changed, fresh = None, "", frozen
     try:
-        changed = _difference(frozen, code.freeze(surveyed), refreshable=not bound)
+        fresh = code.freeze(surveyed)
+        changed = _difference(frozen, fresh, refreshable=not bound)
         if not changed:
             return
     except SchemaError as caught:
@@ -193,12 +255,9 @@ def _of_contract(
         if isinstance(error, NoSchemaError):
             yield finding("no-candidate", f"is no candidate any more: {error}", restore)
             return
-        mend = again if bound else refresh
-        yield finding("contract-changed", f"its contract changed: {changed}", mend)
+        yield changed_to(fresh, changed)
         return
     # What evaluation says here depends on what is installed here: only the source can be compared.
-    if bound:
-        refresh = _dispatched_again(module, mark, frozen)
     if not frozen.sources:
         message = f"cannot be compared, as its contract has no `sources`: {error or changed}"
         yield finding("not-comparable", message, refresh)
@@ -211,8 +270,7 @@ def _of_contract(
         return
     changed = _difference(frozen, read, refreshable=not bound)
     if changed:
-        mend = again if bound else refresh
-        yield finding("contract-changed", f"its contract changed: {changed}", mend)
+        yield changed_to(read, changed)
         return
     missing = sorted(
         absent | ({error.package} if isinstance(error, MissingPackageError) else set())
@@ -232,31 +290,38 @@ def _sources_changed(frozen: Contract, read: Contract) -> str:
     return f"{', '.join(names[:_SHOWN])}{more} changed"
 
 
-def _dispatched_again(module: Module, mark: marks.Mark, frozen: Contract) -> str:
-    """The command that freezes the contract anew, and changes nothing else."""
+def _dispatched(module: Module, mark: marks.Mark, *options: str, accepts: bool = False) -> str:
+    """The command that freezes the contract of a function with a student anew, and changes nothing
+    else but what the options say.
+    """
     route = route_of(mark)
-    words = [] if route.is_stub else ["--mode", route.mode]
-    for name, value in contracts_file.options(frozen).items():
-        if name not in OF_BESIDE or not route.is_stub:
-            words += [f"--{name.replace('_', '-')}", value]
-    if route.is_stub and route.records:
-        words.append("--record")
+    mode = [] if route.is_stub else ["--mode", route.mode]
+    words = [*mode, *options, *(["--accept-contract"] if accepts else [])]
     verb = " ".join(["dispatch", *map(quote, words)])
     return command(verb, module.project, module.path, mark.qualname)
 
 
 def _of_student(
-    module: Module, mark: marks.Mark, frozen: Contract, trained: Mapping[str, str]
+    module: Module,
+    mark: marks.Mark,
+    frozen: Contract,
+    trained: Mapping[str, str],
+    locked: Mapping[str, lock.Function],
 ) -> Iterator[Finding]:
     line, qualname, path = mark.function.lineno, mark.qualname, module.path
-    known = trained.get(frozen.model or "")
-    what, mend = "a stub", command("dispatch --model NAME", module.project, path, qualname)
-    if not mark.stub:
-        what, mend = f"in {mark.state} mode", routed(frozen.function, "--model", "NAME")
+    known, entry = trained.get(frozen.model or ""), locked.get(frozen.function)
     if frozen.model is None:
+        what = "a stub" if mark.stub else f"in {mark.state} mode"
+        mend = _dispatched(module, mark, "--model", "NAME")
         yield Finding("model-missing", path, line, qualname, f"is {what} without a model", mend)
     elif known is not None and known != frozen.fingerprint:
-        message = f"its model {frozen.model} was trained for another contract, {known[:12]}"
+        if entry and entry.accepts(frozen.fingerprint, frozen.model):
+            return
+        message = (
+            f"its model {frozen.model} was trained for another contract, {known[:12]}; name one of "
+            "this contract, or accept it"
+        )
+        mend = _dispatched(module, mark, "--model", frozen.model, accepts=True)
         yield Finding("foreign-model", path, line, qualname, message, mend)
 
 

@@ -5,13 +5,14 @@ Nothing is written here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from distilgen import lock
 from distilgen.errors import SourceError
 from distilgen.rewrite import contracts_file, marks, originals
 from distilgen.rewrite.archive import Archive
+from distilgen.rewrite.routes import route_of
 from distilgen.rewrite.splice import splice
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from distilgen.contract import Contract
     from distilgen.rewrite import pruning
     from distilgen.rewrite.pruned import Pruned
+    from distilgen.rewrite.routes import Route
     from distilgen.rewrite.splice import Edit
     from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
@@ -82,6 +84,33 @@ class Module:
         live = {mark.contract for mark in self.found.functions}
         left = (item for name, item in self.contracts.items() if name not in live)
         return next((item for item in left if item.function == function.name), None)
+
+    @property
+    def renamed(self) -> tuple[str, str] | None:
+        """(what a contract was called, what its function calls it now), where one contract is that
+        of no function, and one function has none: as when both were renamed together.
+        """
+        lacking = [mark for mark in self.found.functions if mark.contract not in self.contracts]
+        there = {qualname for qualname, _ in marks.functions(self.source.tree)}
+        there -= {mark.qualname for mark in lacking}
+        called = {mark.contract for mark in self.found.functions}
+        old = [
+            name
+            for name, item in self.contracts.items()
+            if name not in called and item.function.rpartition(":")[2] not in there
+        ]
+        return (old[0], lacking[0].contract) if len(old) == len(lacking) == 1 else None
+
+    def route_of(self, function: Surveyed) -> Route | None:
+        """Where the calls of a function go; None where it is not rewritten."""
+        mark = self.found.at(function.function.line)
+        return route_of(mark) if mark else None
+
+    def with_settings(self, fresh: Contract, function: Surveyed) -> Contract:
+        """A contract with the settings that the function's frozen one has."""
+        frozen = self.frozen(function)
+        names = contracts_file.SETTINGS if frozen else ()
+        return replace(fresh, **{name: getattr(frozen, name) for name in names})
 
 
 def load(project: Path, source: SourceFile, archive: Archive | None = None) -> Module:
@@ -146,6 +175,7 @@ def planned(
     ]
     states = states_of(found, contracts)
     gone = {contract.function for contract in module.contracts.values()} - set(states)
+    gone -= {contract.function for contract in contracts.values()}
     return Planned(
         tuple(c for c in changes if c.before != c.after),
         tuple(functions),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
+    from distilgen.contract import Contract
     from distilgen.rewrite.archive import Archive
     from distilgen.rewrite.module import Change, Module, Planned
     from distilgen.rewrite.pruned import Pruned
@@ -32,8 +33,9 @@ def restore(
 ) -> Planned:
     """Give back the teachers: all of the module's, or those with the qualified names in `only`.
 
-    name: the module's, dotted. refused: is told of stubs whose bodies are not there, or do not fit
-    any more; they stay. Bodies of functions that are gone stay where they are kept.
+    Of functions that are gone the contracts go, too; their bodies stay where they are kept. name:
+    the module's, dotted. refused: is told of stubs whose bodies are not there, or do not fit any
+    more; they stay.
     """
     refuse_unbound(module)
     chosen, edits = [], []
@@ -60,7 +62,12 @@ def restore(
         module,
         found,
         _with_imports(replace(module, source=source, found=found), used, bodies),
-        {name: contract for name, contract in module.contracts.items() if name in kept},
+        {
+            name: contract
+            for name, contract in module.contracts.items()
+            if name in kept
+            or (name not in mine and only is not None and _qualname(contract) not in only)
+        },
         bodies,
         [f"{name}:{mark.qualname}" for mark in chosen],
     )
@@ -77,6 +84,10 @@ def restore(
     ]
     gone_names = (*made.gone, *gone_there)
     return replace(made, changes=tuple(changes), gone=gone_names, notes=tuple(notes))
+
+
+def _qualname(contract: Contract) -> str:
+    return contract.function.rpartition(":")[2]
 
 
 def _with_imports(

@@ -10,7 +10,6 @@ from distilgen.source import expressions
 from distilgen.source.names import class_scope, is_field
 
 if TYPE_CHECKING:
-    from distilgen.contract import Contract
     from distilgen.rewrite.marks import Mark
     from distilgen.source.files import SourceFile
     from distilgen.source.functions import Surveyed
@@ -64,16 +63,13 @@ def route_of(mark: Mark) -> Route:
     return Route(next(mode for mode in MODES if mode == mark.verb))
 
 
-def refuse(
-    source: SourceFile, surveyed: Surveyed, contract: Contract, mode: Mode, *, empty: bool
-) -> None:
+def refuse(source: SourceFile, surveyed: Surveyed, mode: Mode, *, empty: bool) -> None:
     """Raises ValueError, with the reason, where the calls of a function cannot go so.
 
     empty: its body does nothing.
     """
-    if mode == "record":
-        return
-    contract.form()
+    if mode == "record" and empty:
+        raise ValueError("it has no body: nothing but a model can answer it")
     if mode not in BESIDE:
         return
     if empty:

@@ -76,6 +76,20 @@ def route(
     return _without_refused(module, wishes, refused, plan)
 
 
+def unfit(module: Module, wish: Wish) -> str:
+    """Why the calls of a function cannot go as is wished; empty where they can."""
+    surveyed = wish.surveyed
+    mark, empty = module.found.at(surveyed.function.line), surveyed.function.empty
+    if mark and mark.stub:
+        body = module.bodies.get(mark.contract)
+        empty = body is not None and stub.is_empty(body)
+    try:
+        routes.refuse(module.source, surveyed, wish.route.mode, empty=empty)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _without_refused(
     module: Module,
     wishes: Sequence[Wish],
@@ -150,7 +164,8 @@ def _plan(
     elsewhere: Elsewhere | None = None,
 ) -> Planned:
     """refreshes: what has a student is left alone, and what has none keeps its settings."""
-    names, work, changed = _Names(module), _Work(module), []
+    module = _with_renamed_body(module)
+    names, work, changed = _Names(module), _Work(module, refreshes), []
     contracts = _live_contracts(module)
     for wish in wishes:
         node, mark = names.node(wish.surveyed)
@@ -177,7 +192,7 @@ def _plan(
         kept = _with_imports(after, work.back)
     elif elsewhere:
         kept = pruning.away(after, [bodies[n] for n in work.stubs if n in bodies], elsewhere)
-    made = planned(module, after.found, kept, contracts, bodies, changed)
+    made = planned(module, after.found, kept, _kept(after, contracts), bodies, changed)
     if bodies.keys() < module.bodies.keys():
         # What comes back is in the module before it leaves the removed bodies.
         removed, *rest = made.changes
@@ -203,11 +218,13 @@ def _with_imports(module: Module, bodies: Sequence[str]) -> pruning.Pruning:
 
 @dataclass
 class _Work:
-    """The edits of a module's functions. bodies: those that are removed then. stubs: of what was
-    wished for, the contracts of those that are stubs then. back: the bodies that come back.
+    """The edits of a module's functions. refreshes: they are recorded, whether or not they have a
+    body. bodies: those that are removed then. stubs: of what was wished for, the contracts of those
+    that are stubs then. back: the bodies that come back.
     """
 
     module: Module
+    refreshes: bool
     edits: list[Edit] = field(default_factory=list)
     stubs: list[str] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
@@ -237,10 +254,11 @@ class _Work:
             raise ValueError(message)
         name = contract.rpartition(".")[2]
         was_stub = mark is not None and mark.stub is not None
-        empty = wish.surveyed.function.empty
-        if was_stub:
-            empty = name in self.bodies and stub.is_empty(self.bodies[name])
-        routes.refuse(source, wish.surveyed, wish.contract, route.mode, empty=empty)
+        reason = "" if self.refreshes else unfit(self.module, wish)
+        if reason:
+            raise ValueError(reason)
+        if route.mode != "record":
+            wish.contract.form()
         edits = list(self._decorator(node, mark, contract, route.verb, copied=copied))
         if route.is_stub and not was_stub:
             edit = stub.stub(source, node, wish.surveyed, contract)
@@ -334,6 +352,31 @@ def _live_contracts(module: Module) -> dict[str, Contract]:
     """The sidecar's contracts that the module still uses."""
     live = {mark.contract for mark in module.found.functions}
     return {name: contract for name, contract in module.contracts.items() if name in live}
+
+
+def _kept(after: Module, contracts: dict[str, Contract]) -> dict[str, Contract]:
+    """The contracts in the sidecar's order; with those of functions that lost their marks, and,
+    while a function that may have been renamed has no contract, those without a function.
+    """
+    marked = {mark.qualname for mark in after.found.functions}
+    there = {qualname for qualname, _ in marks.functions(after.source.tree)}
+    renamed = not {mark.contract for mark in after.found.functions} <= set(contracts)
+    kept = {}
+    for name, contract in {**after.contracts, **contracts}.items():
+        qualname = contract.function.rpartition(":")[2]
+        lost = qualname not in marked if qualname in there else renamed
+        if name in contracts or lost:
+            kept[name] = contract
+    return kept
+
+
+def _with_renamed_body(module: Module) -> Module:
+    """The module; where a function was renamed, and its contract with it, its body is, too."""
+    was, now = module.renamed or ("", "")
+    if was not in module.bodies or now in module.bodies:
+        return module
+    bodies = {now if name == was else name: body for name, body in module.bodies.items()}
+    return replace(module, bodies=bodies)
 
 
 def _verified(module: Module, edits: Sequence[Edit], bodies: dict[str, str]) -> Module:

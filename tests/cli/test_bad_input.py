@@ -161,6 +161,7 @@ def test_sidecar_that_is_not_ours(distilgen: Cli) -> None:
                      'prices."ft:*".input: should be a number, 0 or more, not -1', id="earning"),
         pytest.param("prices.m = {input = 1, output = inf}",
                      'prices."m".output: should be a number, 0 or more, not inf', id="dear"),
+        pytest.param("records = 2026-11-01", "records: should be a string, not datetime", id="day"),
         pytest.param("prompt = 'nope'", "none of ours: distilgen, instructor", id="no template"),
         pytest.param("python = 'nope'", "cannot run the interpreter", id="no interpreter"),
         pytest.param("= 3", "Invalid", id="no TOML"),

@@ -131,7 +131,7 @@ def test_another_source(absent: Cli, file: str, old: str, new: str, message: str
     ran = absent("check")
     assert ran.code == 1
     assert re.match(rf"src/shop/store\.py:\d+: find: {re.escape(message)}", ran.out)
-    assert ran.out.endswith("; mend: distilgen instrument src/shop/store.py\n")
+    assert ran.out.endswith("; mend: distilgen instrument --only find src/shop/store.py\n")
 
 
 def test_a_contract_without_sources_is_not_passed_over(absent: Cli) -> None:
@@ -266,7 +266,7 @@ def test_a_module_that_does_not_parse_is_a_failure(distilgen: Cli) -> None:
 # -- formats ----------------------------------------------------------------------------------
 
 MESSAGE = f"its contract changed: {PROMPT}"
-MEND = "distilgen instrument src/shop/mail.py"
+MEND = "distilgen instrument --only reply src/shop/mail.py"
 
 
 def _formatted(distilgen: Cli, form: str) -> Ran:
@@ -437,6 +437,7 @@ def test_a_lock_that_says_something_else(distilgen: Cli, old: str, new: str, mes
     distilgen.write({"distilgen.lock": right.replace(old, new)})
     ran = distilgen("check")
     assert ran.code == 1
-    assert f"reply: distilgen.lock says {message} of it; mend: distilgen instrument src" in ran.out
+    mend = "distilgen instrument --only reply src/shop/mail.py"
+    assert f"reply: distilgen.lock says {message} of it; mend: {mend}\n" in ran.out
     assert distilgen("instrument", "src").code == 0
     assert distilgen("check").code == 0

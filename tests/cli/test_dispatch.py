@@ -107,6 +107,19 @@ def test_what_a_profile_says(distilgen: Cli) -> None:
     assert contract(distilgen).reasks == 3
 
 
+def test_a_server_that_is_named_gets_no_key_of_another(distilgen: Cli) -> None:
+    distilgen.write({"pyproject.toml": PROFILE})
+    assert distilgen("dispatch", "src").code == 0
+    assert contract(distilgen).api_key_env == "OWN_KEY"
+    assert distilgen("dispatch", "--base-url", "http://127.0.0.1:3/v1", "src").code == 0
+    assert contract(distilgen).api_key_env is None
+    said = ("--base-url", "http://127.0.0.1:4/v1", "--api-key-env", "HOUSE_KEY")
+    assert distilgen("rollout", "set", "reply", *said).code == 0
+    assert contract(distilgen).api_key_env == "HOUSE_KEY"
+    assert distilgen("rollout", "set", "reply", "--base-url", "none").code == 0
+    assert contract(distilgen).api_key_env is None
+
+
 def test_a_profile_that_is_named_takes_no_key_of_another(distilgen: Cli) -> None:
     distilgen.write({"pyproject.toml": PROFILE})
     assert distilgen("dispatch", "--provider", "other", "src").code == 0
@@ -168,10 +181,19 @@ WRONG = {
     "records besides": (["--mode", "canary", "--record"], "--record: in canary mode, every call"),
     "pairs of pairs": (["--mode", "shadow", "--pairs", "5%"], "--pairs: in shadow mode, --share"),
     "no body goes": (["--mode", "shadow", "--prune"], "--prune: in shadow mode, no body"),
-    "no share": (["--share", "1"], "'1' is no share from 0% to 100%: write 10% or 0.1"),
+    "no share": (["--share", "1"], "'1' is no share from 0% to 100%: write 1% or 0.01"),
     "more than all": (["--share", "101%"], "'101%' is no share"),
     "no number": (["--share", "nan%"], "'nan%' is no share"),
-    "never proven": (["--min-agreement", "100%"], "'100%' is no share from 0% to below 100%"),
+    "percent of all": (["--share", "90"], "'90' is no share from 0% to 100%: write 90% or 0.9"),
+    "a percent": (["--min-agreement", "90"], "to below 100%: write 90% or 0.9"),
+    "never proven": (
+        ["--min-agreement", "100%"],
+        "'100%' is no share from 0% to below 100%: no number of calls could prove that",
+    ),
+    "never at all": (["--min-agreement", "100"], ": no number of calls could prove that"),
+    "never as a number": (["--min-agreement", "1.0"], ": no number of calls could prove that"),
+    "half a model": (["--model", ""], "'' is no name of a model"),
+    "no model": (["--model", "none"], "shop.mail:reply: which model? Name it with --model"),
     "no time": (["--timeout", "0"], "'0' is no number of seconds above 0"),
     "half a time": (["--reasks", "1.5"], "'1.5' is no whole number from 0"),
     "no window": (["--window", "0"], "'0' is no whole number from 1"),
@@ -195,3 +217,96 @@ def test_an_unknown_profile_names_those_that_there_are(distilgen: Cli) -> None:
     ran = distilgen(*ALL, "--provider", "ther")
     assert ran.code == 2
     assert "no [tool.distilgen.providers.ther] in pyproject.toml; known: other, own" in ran.err
+
+
+def test_what_is_not_said_stays(distilgen: Cli) -> None:
+    served = ("--timeout", "5", "--base-url", "http://a/v1", "--api-key-env", "HOUSE_KEY")
+    guarded = ("--share", "5%", "--min-agreement", "90%")
+    distilgen(*ALL, "--mode", "canary", *served, *guarded)
+    before = settings(distilgen)
+    distilgen("dispatch", "--model", "ft:n", "--mode", "canary", "src")
+    assert settings(distilgen) == {**before, "model": "ft:n"}
+    distilgen("dispatch", "--mode", "canary", "--timeout", "none", "src")
+    del before["timeout"]
+    assert settings(distilgen) == {**before, "model": "ft:n"}
+    distilgen("dispatch", "--mode", "shadow", "src")
+    del before["share"]  # it was of the mode
+    assert settings(distilgen) == {**before, "model": "ft:n"}
+
+
+def test_a_stub_that_is_recorded_stays_so(distilgen: Cli) -> None:
+    def is_recorded(*options: str) -> bool:
+        assert distilgen("dispatch", "src", *options).code == 0
+        return "@_distil.reply.record" in distilgen.read("src/shop/mail.py")
+
+    assert is_recorded("--model", "ft:m", "--record")
+    assert is_recorded("--model", "ft:n")
+    assert is_recorded()
+    assert not is_recorded("--no-record")
+    assert not is_recorded("--model", "ft:m")
+    assert distilgen("dispatch", "src", "--record", "--no-record").code == 2
+
+
+def test_without_a_model_each_function_keeps_its_own(distilgen: Cli) -> None:
+    text = distilgen.read("src/shop/mail.py")
+    distilgen("dispatch", "--model", "ft:m", "src")
+    distilgen.write({"src/shop/other.py": text})
+    ran = distilgen("dispatch", "src")
+    assert ran.code == 2
+    assert "shop.other:reply: which model? Name it with --model" in ran.err
+    distilgen.write({"pyproject.toml": '[tool.distilgen.dispatch]\nmodel = "house"\n'})
+    assert distilgen("dispatch", "src").out == "dispatched: shop.other:reply\n"
+    assert contract(distilgen).model == "ft:m"
+
+
+SECRETS = {
+    "a password": ("--base-url", "http://user:hunter2@host/v1", "holds a user name or a password"),
+    "a user": ("--base-url", "https://hunter2@host", "holds a user name or a password"),
+    "a query": ("--base-url", "https://host/v1?api_key=hunter2", "holds a query, where keys do"),
+    "a fragment": ("--base-url", "https://host/v1#hunter2", "holds a query, where keys do"),
+    "no scheme": ("--base-url", "hunter2.example/v1", "should be http:// or https:// with a host"),
+    "another scheme": ("--base-url", "ftp://hunter2/v1", "should be http:// or https://"),
+    "no host": ("--base-url", "http:///hunter2", "should be http:// or https:// with a host"),
+    "no port": ("--base-url", "http://host:hunter2/", "should be http:// or https:// with a host"),
+    "a key": ("--api-key-env", "sk-hunter2", "should be the name of an environment variable"),
+    "another key": ("--api-key-env", "gsk_hunter2AbC1dEf2GhI3j", "looks like a key; name the"),
+}
+
+
+@pytest.mark.parametrize(("option", "value", "message"), SECRETS.values(), ids=SECRETS)
+def test_secrets_are_neither_taken_nor_repeated(
+    distilgen: Cli, option: str, value: str, message: str
+) -> None:
+    distilgen("instrument", "src")
+    key = option[2:].replace("-", "_")
+    before = distilgen.snapshot()
+    for command in (ALL, ("rollout", "set", "reply", "--mode", "shadow", "--model", "m")):
+        ran = distilgen(*command, option, value)
+        assert (ran.code, ran.out) == (2, "")
+        assert message in ran.err
+        assert "hunter2" not in ran.err
+    if key == "base_url":
+        ran = distilgen("train", "reply", "--base-model", "m", option, value)
+        assert (ran.code, "hunter2" in ran.err) == (2, False)
+    assert distilgen.snapshot() == before
+    places = ["providers.own"] + ["dispatch"] * (key == "base_url")
+    for place in places:
+        distilgen.write({"pyproject.toml": f'[tool.distilgen.{place}]\n{key} = "{value}"\n'})
+        ran = distilgen(*ALL)
+        assert ran.code == 2
+        assert f"{place}.{key}: {message}" in ran.err
+        assert "hunter2" not in ran.err
+
+
+def test_functions_that_a_mode_cannot_take_are_passed_over(distilgen: Cli) -> None:
+    text = "from shop.models import Email\n\n\ndef ask(text: str) -> Email: ...\n"
+    distilgen.write({"src/shop/ask.py": text})
+    ran = distilgen(*ALL, "--mode", "shadow", "-v")
+    assert (ran.code, ran.out) == (0, "set to shadow: shop.mail:reply\n")
+    reason = "it has no body, and shadow needs a teacher beside the student"
+    assert f"src/shop/ask.py:4: shop.ask:ask: skipped: {reason}\n" in ran.err
+    assert distilgen.read("src/shop/ask.py") == text
+    ran = distilgen(*ALL, "--mode", "shadow", "--only", "ask")
+    assert ran.code == 123
+    assert f"src/shop/ask.py:4: ask: {reason}\n" in ran.err
+    assert distilgen(*ALL, "--mode", "shadow", "--only", "shop.ask:*").code == 0

@@ -239,6 +239,10 @@ def test_the_providers_server_and_key(
     monkeypatch.setenv("HOUSE_KEY", "mine")
     assert distilgen("evaluate", "reply", "--model", TUNED, "--provider", "house").code == 0
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer mine"}
+    assert '"provider": "openai"' in distilgen.read("distilgen.lock")
+    ran = distilgen("train", "reply", "--base-model", "base", "--poll", "0", "--provider", "house")
+    assert ran.code == 0, ran.err
+    assert '"provider": "house"' in distilgen.read("distilgen.lock")
     ran = distilgen("train", "reply", "--base-model", "base", "--provider", "nobody")
     assert ran.code == 2
     assert "house" in ran.err

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from distilgen import lock
 from distilgen.errors import MissingPackageError, NoSchemaError, SchemaError
 from distilgen.rewrite import contracts_file, drift
 from distilgen.rewrite.finding import KINDS
@@ -15,16 +16,16 @@ from distilgen.rewrite.routes import Route
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from distilgen import lock
     from distilgen.contract import Contract
     from distilgen.source.functions import Surveyed
     from tests.rewrite.conftest import Step, Workbench
 
 TEXT = 'from shop.models import M\n\n\ndef f(a: int) -> M:\n    """Doc."""\n    return M(x=a)\n'
 
-INSTRUMENT = "distilgen instrument shop/mail.py"
-ONLY = "distilgen instrument --only f shop/mail.py"
-AGAIN = "distilgen restore --only f shop/mail.py, then instrument, train and dispatch it again"
+INSTRUMENT = "distilgen instrument --only f shop/mail.py"
+AGAIN = "distilgen dispatch --only f shop/mail.py"
+FOREIGN = "distilgen dispatch --model ft:one --accept-contract --only f shop/mail.py"
+ACCEPT = "distilgen dispatch --accept-contract --only f shop/mail.py"
 RESTORE = "distilgen restore --only f shop/mail.py"
 DISPATCH = "distilgen dispatch --model NAME --only f shop/mail.py"
 ORIGINALS = "git checkout HEAD -- .distilgen/originals/shop/mail.py.json"
@@ -91,7 +92,7 @@ def test_a_trained_model_of_this_contract_is_no_finding(bench: Workbench) -> Non
 def test_new_candidates_are_found_when_asked_for(bench: Workbench) -> None:
     bench.put(TEXT + "\n\ndef g() -> int: return 1\n")
     assert _found(bench, new=True) == [
-        (4, "f", "is new: it returns M, and nothing records it", ONLY)
+        (4, "f", "is new: it returns M, and nothing records it", INSTRUMENT)
     ]
 
 
@@ -222,11 +223,20 @@ def test_a_decorator_that_is_gone(bench: Workbench) -> None:
     assert _found(bench) == [(5, "f", "lost its decorator", INSTRUMENT)]
 
 
+def test_a_decorator_that_is_gone_from_what_is_no_candidate(bench: Workbench) -> None:
+    bench.put(TEXT).run("canary")
+    bench.put(TEXT.replace("-> M:", "-> M:  # distilgen: skip"))
+    assert _found(bench) == [(4, "f", "lost its decorator", RESTORE)]
+    bench.restore("f")
+    assert _found(bench) == []
+    assert not bench.sidecar.exists()
+
+
 def test_a_function_that_is_gone(bench: Workbench) -> None:
     bench.put(TEXT).run("instrument")
     bench.put("from shop.models import M\n")
     message = "is gone, but _mail_distil.py has its contract"
-    assert _found(bench) == [(1, "f", message, "distilgen restore shop/mail.py")]
+    assert _found(bench) == [(1, "f", message, RESTORE)]
 
 
 NO_CANDIDATE = {
@@ -276,8 +286,27 @@ def test_a_stub_without_a_model(bench: Workbench) -> None:
 
 def test_a_stub_with_a_model_of_another_contract(bench: Workbench) -> None:
     bench.put(TEXT).run("dispatch")
-    message = "its model ft:one was trained for another contract, 0123456789ab"
-    assert _found(bench, trained={"ft:one": "0123456789abcdef"}) == [(5, "f", message, DISPATCH)]
+    message = (
+        "its model ft:one was trained for another contract, 0123456789ab; name one of this "
+        "contract, or accept it"
+    )
+    trained = {"ft:one": "0123456789abcdef"}
+    assert _found(bench, trained=trained) == [(5, "f", message, FOREIGN)]
+    entry = lock.Function(bench.load().contracts["f"].fingerprint, "dispatched", "ft:one", True)
+    assert _found(bench, trained=trained, locked={"shop.mail:f": entry}) == []
+    other = replace(entry, contract="1")
+    assert _found(bench, trained=trained, locked={"shop.mail:f": other}) != []
+
+
+def test_a_trained_student_of_a_changed_contract(bench: Workbench) -> None:
+    bench.put(TEXT).run("dispatch")
+    trained = {"ft:one": bench.load().contracts["f"].fingerprint}
+    message = (
+        "its contract changed: the user message's format (ft:one was trained for another; "
+        "train anew, or accept this one)"
+    )
+    fresh = {"user_message": "{call}"}
+    assert _found(bench, fresh=fresh, trained=trained) == [(5, "f", message, ACCEPT)]
 
 
 def test_a_stub_without_its_body(bench: Workbench) -> None:
@@ -380,35 +409,7 @@ def test_a_student_of_a_changed_source_is_dispatched_again(bench: Workbench) -> 
     bench.put(TEXT).run("dispatch")
     _edited(bench, sources=BEFORE, model="ft:one 1")
     ((line, _, _, mend),) = _found(bench, freeze=freeze, sources={**BEFORE, "shop.a:B": "0c"})
-    assert (line, mend) == (5, "distilgen dispatch --model 'ft:one 1' --only f shop/mail.py")
-
-
-SERVED: dict[Step, tuple[dict[str, Any], str]] = {
-    "canary": (
-        {"share": 0.05, "base_url": "http://a", "timeout": 5.0, "min_agreement": 0.9},
-        (
-            "--mode canary --model ft:one --base-url http://a --share 5% --min-agreement 90% "
-            "--timeout 5"
-        ),
-    ),
-    "dispatch and record": (
-        {"min_agreement": 0.9, "reasks": 0},
-        "--model ft:one --reasks 0 --record",
-    ),
-}
-
-
-@pytest.mark.parametrize(("step", "settings", "options"), [(s, *row) for s, row in SERVED.items()])
-def test_a_student_is_dispatched_again_as_it_was(
-    bench: Workbench, step: Step, settings: dict[str, Any], options: str
-) -> None:
-    def freeze(_: Surveyed) -> Contract:
-        raise NOT_HERE
-
-    bench.put(TEXT).run(step)
-    _edited(bench, sources=BEFORE, **settings)
-    ((_, _, _, mend),) = _found(bench, freeze=freeze, sources={**BEFORE, "shop.a:B": "0c"})
-    assert mend == f"distilgen dispatch {options} --only f shop/mail.py"
+    assert (line, mend) == (5, AGAIN)
 
 
 MODES: tuple[Step, ...] = ("shadow", "canary", "fallback")
@@ -417,13 +418,15 @@ MODES: tuple[Step, ...] = ("shadow", "canary", "fallback")
 @pytest.mark.parametrize("step", MODES)
 def test_of_a_function_with_a_student_beside_it(bench: Workbench, step: Step) -> None:
     bench.put(TEXT).run(step)
-    again = f"{AGAIN} with --mode {step}"
+    again = f"distilgen dispatch --mode {step} --only f shop/mail.py"
     changed = "its contract changed: the user message's format"
     assert _found(bench, fresh={"user_message": "{call}"}) == [(6, "f", changed, again)]
-    other = "its model ft:one was trained for another contract, 000000000000"
-    mend = "distilgen rollout set shop.mail:f --model NAME"
-    assert _found(bench, trained={"ft:one": "0" * 32}) == [(6, "f", other, mend)]
+    options = f"--mode {step} --model ft:one --accept-contract"
+    mend = f"distilgen dispatch {options} --only f shop/mail.py"
+    ((_, _, _, accept),) = _found(bench, trained={"ft:one": "0" * 32})
+    assert accept == mend
     _edited(bench, model=None)
+    mend = f"distilgen dispatch --mode {step} --model NAME --only f shop/mail.py"
     assert _found(bench) == [(6, "f", f"is in {step} mode without a model", mend)]
     _edited(bench, system_prompt="Other.")
     edited = "its contract in _mail_distil.py was edited by hand"
@@ -469,3 +472,51 @@ def test_a_function_that_was_moved(bench: Workbench) -> None:
     assert (line, function) == (6, "f")
     assert message.startswith("uses _mail_distil.py, the sidecar of another module")
     assert mend == "distilgen restore shop/post.py && distilgen instrument shop/post.py"
+
+
+def test_a_function_that_was_renamed_with_its_contract(bench: Workbench) -> None:
+    bench.put(TEXT).run("canary")
+    _edited(bench, share=0.07, timeout=5.0)
+    bench.put(bench.raw.replace(b"def f", b"def g").replace(b"_distil.f.", b"_distil.g."))
+    options = "--mode canary --model ft:one --share 7% --timeout 5"
+    mend = f"distilgen dispatch {options} --only g shop/mail.py"
+    assert _found(bench) == [
+        (6, "g", "has no contract in _mail_distil.py", mend),
+        (1, "f", "is gone, but _mail_distil.py has its contract", mend),
+    ]
+    _edited(bench, model="ft:two")
+    assert "--timeout 5 --accept-contract" in _found(bench, trained={"ft:two": "0"})[0][3]
+
+
+def test_a_decorator_that_was_written_by_hand(bench: Workbench) -> None:
+    bench.put(TEXT).run("canary")
+    bench.put(
+        bench.raw
+        + TEXT.partition("\n\n\n")[2].encode().replace(b"def f", b"\n\n@_distil.g.canary\ndef g")
+    )
+    mend = "distilgen dispatch --mode canary --model NAME --only g shop/mail.py"
+    ((_, _, message, found),) = _found(bench)
+    assert (message, found) == ("has no contract in _mail_distil.py", mend)
+
+
+def test_a_contract_that_was_there_comes_from_version_control(bench: Workbench) -> None:
+    for step in ("instrument", "canary"):
+        states = bench.put(TEXT).run(step).states
+        bench.sidecar.unlink()
+        ((_, _, _, mend),) = _found(bench, locked=states)
+        assert mend == VERSIONS
+
+
+@pytest.mark.parametrize("step", ["instrument", "canary", "dispatch"])
+def test_a_contract_whose_name_was_changed_in_the_code(bench: Workbench, step: Step) -> None:
+    states = bench.put(TEXT).run(step).states
+    bench.put(bench.raw.replace(b"_distil.f.", b"_distil.g."))
+    ((_, _, message, mend),) = _found(bench, locked=states)
+    assert message == "has no contract in _mail_distil.py"
+    options = {"canary": "dispatch --mode canary --model ft:one", "instrument": "instrument"}
+    assert mend.startswith(f"distilgen {options.get(step, 'dispatch --model ft:one')} --only f ")
+    bench.run(step)
+    assert list(bench.load().contracts) == ["g"]
+    assert _found(bench) == []
+    bench.restore()
+    assert bench.raw.decode() == TEXT

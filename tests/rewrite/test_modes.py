@@ -194,11 +194,11 @@ def test_refused_beside_a_student(bench: Workbench, text: str, reason: str, step
 def test_a_stub_without_a_teacher_behind_it_stays_one(bench: Workbench, text: str) -> None:
     bench.put(text).run("dispatch")
     stub = bench.raw
-    with pytest.raises(SourceError, match="it has no body"):
+    with pytest.raises(SourceError, match="it has no body, and canary needs a teacher"):
         bench.run("canary")
+    with pytest.raises(SourceError, match="it has no body: nothing but a model can answer it"):
+        bench.route(Route("record"))
     assert bench.raw == stub
-    bench.write(bench.route(Route("record")))
-    assert b".record" in bench.raw
     bench.restore()
     assert bench.raw.decode() == text
 
@@ -356,3 +356,22 @@ def test_any_modules_through_any_modes(tmp_path: Path) -> None:
     )(given(random_modules.modules(), turns)(holds))()
     print("\n", dict(counts))
     assert all(counts[str(route)] for route in ROUTES), counts
+
+
+def test_the_sidecar_keeps_its_order_and_what_lost_its_decorator(bench: Workbench) -> None:
+    bench.put(TEXT).run("canary")
+    raw, sidecar = bench.raw, bench.sidecar.read_bytes()
+    bench.put(raw.replace(b"@_distil.f.canary\n", b""))
+    bench.run("canary", "C.g")
+    assert bench.sidecar.read_bytes() == sidecar
+    bench.run("canary", "f")
+    assert (bench.raw, bench.sidecar.read_bytes()) == (raw, sidecar)
+
+
+def test_a_stub_that_was_renamed_with_its_contract_keeps_its_body(bench: Workbench) -> None:
+    bench.put(TEXT).run("dispatch")
+    bench.put(bench.raw.replace(b"def f", b"def g").replace(b"_distil.f.", b"_distil.g."))
+    bench.run("dispatch")
+    assert set(bench.load().contracts) == set(bench.load().bodies) == {"g", "C_g"}
+    bench.restore()
+    assert bench.raw.decode() == TEXT.replace("def f", "def g")
