@@ -27,11 +27,14 @@ Key = tuple[str | None, str | None]
 
 
 class Client(NamedTuple):
-    """A client that tries once. retries: how often it would have tried again. server: its URL."""
+    """A client that tries once. retries: how often it would have tried again. server: its URL.
+    is_ours: the program knows nothing of it.
+    """
 
     client: Any
     retries: int
     server: str
+    is_ours: bool = False
 
 
 _clients: dict[Key, Client] = {}
@@ -59,7 +62,7 @@ def client_of(contract: Contract) -> Client:
 
                 http = openai.DefaultHttpxClient()
                 limits.keep(http)
-                made = _once(_made(openai.OpenAI, contract, http))
+                made = _once(_made(openai.OpenAI, contract, http))._replace(is_ours=True)
                 # All that a first question would import, or take locks for that a child inherits.
                 made.client.chat.completions, made.client.default_headers  # noqa: B018
                 importlib.import_module("encodings.idna")  # names of hosts
@@ -84,7 +87,7 @@ async def async_client_of(contract: Contract) -> Client:
 
         client = _made(openai.AsyncOpenAI, contract, openai.DefaultAsyncHttpxClient())
         life = _life(client)
-        known[key] = _once(client), life
+        known[key] = _once(client)._replace(is_ours=True), life
         await anext(life)
     return known[key][0]
 

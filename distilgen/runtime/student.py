@@ -192,6 +192,9 @@ class Question:
         client = await asking.client_of(contract)  # once a process, half a second of imports
         limit = limits.of_call(contract)
         ends = time.monotonic() + limit
+        # The SDK looks through all that it takes by name, at each call; a client that is not ours
+        # may want to, too.
+        form = {"extra_body": self.form} if client.is_ours else self.form
         retries = client.retries if said.retries is None else said.retries
         reasks = next((n for n in (said.reasks, contract.reasks) if n is not None), REASKS)
         wrong: WrongAnswerError | None = None
@@ -200,7 +203,7 @@ class Question:
             left = ends - time.monotonic()
             if left <= 0:
                 raise failures.too_late(contract, client.server, limit)
-            request = {"model": contract.model, "messages": messages, **self.form, "timeout": left}
+            request = {"model": contract.model, "messages": messages, **form, "timeout": left}
             if self._sure is not None:
                 request |= {"logprobs": True, "top_logprobs": 1}  # some want both, or give none
             try:
@@ -263,7 +266,8 @@ class Question:
             return await asking.create(client, request, ends)
         from distilgen.runtime.witness import Witness  # noqa: PLC0415 - where it is asked for
 
-        with Witness(self, client.server, request) as witness:
+        shown = {key: value for key, value in request.items() if key != "extra_body"} | self.form
+        with Witness(self, client.server, shown) as witness:
             return witness.saw(await asking.create(client, request, ends))
 
     def _count(self, completion: Any) -> None:
