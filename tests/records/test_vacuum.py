@@ -144,8 +144,7 @@ def opened():
     while True:
         path = (files_of(folder) or [folder / "records-000001.jsonl"])[-1]
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        hold(descriptor)
-        if os.fstat(descriptor).st_nlink:
+        if hold(descriptor):
             return descriptor
         os.close(descriptor)
 for number in range(1000):
