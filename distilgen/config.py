@@ -240,33 +240,41 @@ def _wrong_provider(
 def _wrong_providers(name: str, providers: Any) -> Iterator[str]:
     from distilgen.contract import ANSWERS  # noqa: PLC0415 - few projects have profiles
 
-    if not isinstance(providers, dict):
-        yield f"{name}: should be a table, not {providers!r}"
-        return
-    for provider, profile in providers.items():
-        said = f"{name}.{provider}"
-        if not isinstance(profile, dict):
-            yield f"{said}: should be a table, not {profile!r}"
-            continue
-        yield from _wrong(Provider, profile, f"{said}.")
-        answers = profile.get("answers")
+    said = _places(name, providers, "{}.{}")
+    yield from _wrong_tables(Provider, name, providers, said)
+    for place, profile in said.items():
+        answers = profile.get("answers") if isinstance(profile, dict) else None
         if isinstance(answers, str) and answers not in ANSWERS:
-            yield f"{said}.answers: should be one of {', '.join(ANSWERS)}, not {answers!r}"
+            yield f"{place}.answers: should be one of {', '.join(ANSWERS)}, not {answers!r}"
 
 
 def _wrong_prices(name: str, prices: Any) -> Iterator[str]:
-    if not isinstance(prices, dict):
-        yield f"{name}: should be a table, not {prices!r}"
-        return
-    for model, price in prices.items():
-        said = f'{name}."{model}"'
-        if not isinstance(price, dict):
-            yield f"{said}: should be a table, not {price!r}"
-            continue
-        yield from _wrong(Price, price, f"{said}.")
-        for key in ("input", "output"):
+    said = _places(name, prices, '{}."{}"')
+    yield from _wrong_tables(Price, name, prices, said)
+    for place, price in said.items():
+        for key in ("input", "output") if isinstance(price, dict) else ():
             if key not in price:
-                yield f"{said}.{key}: is missing: USD per million tokens"
+                yield f"{place}.{key}: is missing: USD per million tokens"
+
+
+def _places(name: str, tables: Any, form: str) -> dict[str, Any]:
+    """Tables that the user names, by where they stand."""
+    if not isinstance(tables, dict):
+        return {}
+    return {form.format(name, key): table for key, table in tables.items()}
+
+
+def _wrong_tables(
+    kind: type[Provider | Price], name: str, tables: Any, said: Mapping[str, Any]
+) -> Iterator[str]:
+    """What is wrong with tables that the user names. said: these, by where they stand."""
+    if not isinstance(tables, dict):
+        yield f"{name}: should be a table, not {tables!r}"
+    for place, table in said.items():
+        if isinstance(table, dict):
+            yield from _wrong(kind, table, f"{place}.")
+        else:
+            yield f"{place}: should be a table, not {table!r}"
 
 
 def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -170,8 +170,8 @@ def test_keys_tell_every_difference() -> None:
 
 def test_urls(tmp_path: Path) -> None:
     assert cache_path("memory", "cache") is None
-    assert cache_path("sqlite:///a/b.db", "cache", "/work") == os.path.normpath("/work/a/b.db")
-    assert cache_path("sqlite:////a/b.db", "cache", "/work") == os.path.normpath("/a/b.db")
+    assert cache_path("sqlite:///a/b.db", "cache", "/data") == os.path.normpath("/data/a/b.db")
+    assert cache_path("sqlite:////a/b.db", "cache", "/data") == os.path.normpath("/a/b.db")
     for wrong in ("sqlite://", "sqlite:///:memory:", "folder", "memory:", "s3://b/c", "", "x:y",
                   "postgresql://h/d", "sqlite:///a.db?mode=ro"):  # fmt: skip
         with pytest.raises(ConfigError, match="DISTILGEN_CACHE: "):
