@@ -343,6 +343,9 @@ def test_many_threads_and_forks_at_once(tmp_path: Path) -> None:
                 around(who * 10**6 + made[who])
                 made[who] += 1
 
+        # A child that is forked in the middle of pydantic-core's very first call waits for ever,
+        # with no recorder, too: one child of a hundred in a program of BaseModel and threads alone.
+        around(-1)
         threads = [threading.Thread(target=work, args=(who,)) for who in range(4)]
         for thread in threads:
             thread.start()
@@ -359,7 +362,7 @@ def test_many_threads_and_forks_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert ends == {0}, ends
-        print(sum(made) + 400)
+        print(1 + sum(made) + 400)
     """
     calls = int(run(code, tmp_path))
     found = list(read(tmp_path))
