@@ -16,6 +16,7 @@ from distilgen.project import matches, refuse_absent
 from distilgen.records.record import MODES, Malformed, Record
 from distilgen.records.selection import Selection, moment
 from distilgen.records.urls import without_password
+from distilgen.records.where import Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,11 @@ _student_failed = click.option(
 )
 _unequal = click.option(
     "--unequal", is_flag=True, help="A student's answers that are not equal to the teacher's."
+)
+where_option = click.option(
+    "--where",
+    metavar="CONDITION",
+    help='Records for which it holds: result.score > 3 and arguments.lang == "de".',
 )
 
 
@@ -96,6 +102,7 @@ def filtered(function: Callable[..., int]) -> Callable[..., int]:
         no_errors: bool,
         student_failed: bool,
         unequal: bool,
+        where: str | None,
         **rest: Any,
     ) -> int:
         if errors and no_errors:
@@ -110,12 +117,13 @@ def filtered(function: Callable[..., int]) -> Callable[..., int]:
             failed=errors if errors or no_errors else None,
             student_failed=student_failed,
             unequal=unequal,
+            where=Where(where) if where else None,
         )
         return function(wanted=wanted, **rest)
 
     told = (
         functions_argument, _contract, since_option, until_option, _source, _mode, _errors,
-        _no_errors, _student_failed, _unequal,
+        _no_errors, _student_failed, _unequal, where_option,
     )  # fmt: skip
     for decorate in reversed((*told, options.records, options.project)):
         command = decorate(command)

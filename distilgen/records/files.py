@@ -126,16 +126,21 @@ def read(folder: Path) -> Iterator[Record | Malformed]:
 
 def lines_of(path: Path) -> Iterator[Line]:
     """The lines of a file that are not blank. Raises OSError, RecordError."""
+    start = 0
+    for number, text in enumerate(texts_of(path), 1):
+        if not text.isspace():
+            yield Line(start, number, text)
+        start += len(text)
+
+
+def texts_of(path: Path) -> Iterator[bytes]:
+    """The lines of a file as they are. Raises OSError, RecordError."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         raise RecordError(f"{path}: is gone since; run the command again") from None
     with file:
-        start = 0
-        for number, text in enumerate(file, 1):
-            if not text.isspace():
-                yield Line(start, number, text)
-            start += len(text)
+        yield from file
 
 
 def _write_next(folder: Path, lines: Sequence[bytes]) -> None:

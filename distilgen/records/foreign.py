@@ -14,12 +14,12 @@ import json
 import re
 import uuid
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from distilgen.contract import RESULT_KEY, Contract, canonical_json
 from distilgen.errors import RecordError
-from distilgen.records.fitting import misfit
+from distilgen.records.fitting import Schema
 from distilgen.records.record import TEACHER, Record
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ class Reader:
 
     contracts: Sequence[Contract]
     function: Contract | None = None
+    _schemas: dict[int, tuple[Contract, Schema, Schema]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def raw(self, row: Mapping[str, Any], at: str) -> Record:
         """A raw row of instructor's. at: when, for rows say no time. Raises RecordError, whose
@@ -51,7 +54,7 @@ class Reader:
         if not (isinstance(name, str) and isinstance(args, list) and isinstance(kwargs, dict)):
             raise RecordError("its fn_name, args or kwargs are not what instructor writes")
         contract = self._contract(name, None)
-        return _record(contract, _bound(contract, args, kwargs), row.get("resp"), at)
+        return self._record(contract, _bound(contract, args, kwargs), row.get("resp"), at)
 
     def chat(self, row: Mapping[str, Any], at: str, *, calls_only: bool = False) -> Record:
         """A row of messages. calls_only: the question must be a call, as instructor writes it. at,
@@ -63,11 +66,11 @@ class Reader:
         named = _CALL.fullmatch(call[1].strip()) if call else None
         if named:
             contract = self._contract(named[1], tool)
-            return _record(contract, _arguments_of(contract, named[2]), answer, at)
+            return self._record(contract, _arguments_of(contract, named[2]), answer, at)
         if calls_only:
             raise RecordError("its question is no call in instructor's words")
         contract = self.function or self._prompted(system)
-        return _record(contract, _asked(contract, asked), answer, at)
+        return self._record(contract, arguments_in(contract, asked), answer, at)
 
     def _contract(self, name: str, tool: str | None) -> Contract:
         """That of the function which a row calls so."""
@@ -88,35 +91,45 @@ class Reader:
             raise RecordError("it does not tell its function: say --function")
         return _only(found)
 
+    def _record(
+        self, contract: Contract, arguments: dict[str, Any], answer: Any, at: str
+    ) -> Record:
+        inputs, parameters = self._schemas_of(contract)
+        wrong = inputs.misfit(arguments)
+        if wrong:
+            raise RecordError(f"its arguments are not the function's: {wrong}")
+        wrong = parameters.misfit(answer)
+        if wrong:
+            raise RecordError(f"its answer does not fit the contract: {wrong}")
+        result = answer[RESULT_KEY] if contract.wraps_result else answer
+        content = canonical_json([contract.function, contract.fingerprint, arguments, result])
+        if not _is_finite(arguments) or not _is_finite(result):
+            raise RecordError("it holds a number that is infinite, or none")
+        return Record(
+            id=_id_of(content),
+            function=contract.function,
+            contract=contract.fingerprint,
+            at=at,
+            elapsed_ms=0.0,
+            arguments=arguments,
+            source=TEACHER,
+            result=result,
+        )
+
+    def _schemas_of(self, contract: Contract) -> tuple[Schema, Schema]:
+        """Of its arguments and its answers, compiled once."""
+        known = self._schemas.get(id(contract))
+        if known is None:  # the contract is kept, so that no other gets its id
+            known = contract, Schema(contract.inputs), Schema(contract.tool["parameters"])
+            self._schemas[id(contract)] = known
+        return known[1:]
+
 
 def _only(found: Sequence[Contract]) -> Contract:
     if len(found) > 1:
         names = ", ".join(contract.function for contract in found)
         raise RecordError(f"it may be of any of {names}: say --function")
     return found[0]
-
-
-def _record(contract: Contract, arguments: dict[str, Any], answer: Any, at: str) -> Record:
-    wrong = misfit(dict(contract.inputs), arguments)
-    if wrong:
-        raise RecordError(f"its arguments are not the function's: {wrong}")
-    wrong = misfit(dict(contract.tool["parameters"]), answer)
-    if wrong:
-        raise RecordError(f"its answer does not fit the contract: {wrong}")
-    result = answer[RESULT_KEY] if contract.wraps_result else answer
-    content = canonical_json([contract.function, contract.fingerprint, arguments, result])
-    if not _is_finite(arguments) or not _is_finite(result):
-        raise RecordError("it holds a number that is infinite, or none")
-    return Record(
-        id=_id_of(content),
-        function=contract.function,
-        contract=contract.fingerprint,
-        at=at,
-        elapsed_ms=0.0,
-        arguments=arguments,
-        source=TEACHER,
-        result=result,
-    )
 
 
 def _is_finite(value: Any) -> bool:
@@ -170,14 +183,18 @@ def _answer(message: Mapping[str, Any]) -> tuple[str | None, Any]:
         name, text = call.get("name"), call.get("arguments")
     else:
         name, text = None, _text(message)
+    if isinstance(text, dict):  # TRL's rows have it parsed
+        return name if isinstance(name, str) else None, text
     try:
         return name if isinstance(name, str) else None, json.loads(text)  # type: ignore[arg-type]
     except _BROKEN:
         raise RecordError("its answer is no JSON") from None
 
 
-def _asked(contract: Contract, asked: str) -> dict[str, Any]:
-    """The arguments in a question: in the words of the contract, or as the only text it takes."""
+def arguments_in(contract: Contract, asked: str) -> dict[str, Any]:
+    """The arguments in a question: in the words of the contract, or as the only text it takes.
+    Raises RecordError where they cannot be told.
+    """
     parts = re.split(r"(\{arguments\}|\{call\})", contract.user_message)
     if len(parts) == 3:
         ahead, placeholder, behind = parts

@@ -1,4 +1,4 @@
-"""Which records are asked for: by function, contract, time, source, mode and outcomes."""
+"""Which records are asked for: by function, contract, time, source, mode, outcome, condition."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distilgen.records.record import Record
+    from distilgen.records.where import Where
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(rf"(\d+(?:\.\d+)?)([{''.join(_UNITS)}])")
@@ -32,7 +33,7 @@ class Selection:
     named: of its function, `module:qualname`. contract: the first digits of its fingerprint.
     since, until: it began then or later, and before. source: who answered. mode: of its rollout.
     failed: it has an error or, where False, none. student_failed: its student gave no answer.
-    unequal: it is a student's answer that is not the teacher's.
+    unequal: it is a student's answer that is not the teacher's. where: it holds for it.
     """
 
     named: Callable[[str], bool] = _any_function
@@ -44,6 +45,7 @@ class Selection:
     failed: bool | None = None
     student_failed: bool = False
     unequal: bool = False
+    where: Where | None = None
 
     @property
     def takes_all(self) -> bool:
@@ -61,6 +63,7 @@ class Selection:
             and (not self.student_failed or record.student_error is not None)
             and (not self.unequal or record.agrees is False)
             and (self.since is self.until is None or self._in_time(record.at))
+            and (self.where is None or self.where(record))
         )
 
     def _in_time(self, at: str) -> bool:

@@ -62,7 +62,8 @@ def write(path: str, seed: int = 0) -> None:
     file.add_chat_template(_TEMPLATE)
 
     def matrix(rows: int, columns: int) -> np.ndarray:
-        return (random.standard_normal((rows, columns)) / columns**0.5).astype(np.float32)
+        drawn: np.ndarray = random.standard_normal((rows, columns)) / columns**0.5
+        return drawn.astype(np.float32)
 
     ones = np.ones(_WIDTH, np.float32)
     embedding = matrix(len(tokens), _WIDTH) * _WIDTH**0.5
