@@ -22,7 +22,7 @@ check: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)  ## what it costs: each program prints its table; they need the registry
-	for program in record dispatch scan rewrite; do $(BIN)/python benchmarks/$$program.py || exit 1; done
+	for program in record dispatch scan rewrite dataset; do $(BIN)/python benchmarks/$$program.py || exit 1; done
 
 truth: $(READY)  ## what is found, beside the running program; needs the registry and half an hour
 	$(BIN)/python benchmarks/truth.py

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from distilgen import servers
+from distilgen.dataset.prices import Price, price_of
 from distilgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ FILE = "pyproject.toml"
 Table = TypeVar("Table")
 Url: TypeAlias = str
 Variable: TypeAlias = str
-Day: TypeAlias = str
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,6 @@ class Provider:
     answers: str | None = None
     timeout: float | None = None
     reasks: int | None = None
-
-
-@dataclass(frozen=True)
-class Price:
-    """`[tool.distilgen.prices."MODEL"]`: what a model costs, in USD per million tokens.
-
-    input: of questions. output: of answers. as_of: the day on which that was so.
-    """
-
-    input: float
-    output: float
-    as_of: Day = ""
 
 
 @dataclass(frozen=True)
@@ -101,9 +89,8 @@ class Config:
         return self._included.match(path) is not None
 
     def price_of(self, model: str) -> Price | None:
-        """What a model costs: by its name, or else by the first glob that matches it."""
-        found = (price for name, price in self.prices.items() if fnmatchcase(model, name))
-        return self.prices.get(model) or next(found, None)
+        """What a model costs: as the user says, or else the table of `dataset.prices`."""
+        return price_of(model, self.prices)
 
     @property
     def takes_all(self) -> bool:
@@ -193,7 +180,7 @@ def _wrong(
                     yield f"{name}: should be a whole number, 0 or more, not {value!r}"
             case "Mapping[str, Price]":
                 yield from _wrong_prices(name, value)
-            case "float":
+            case "Rate" | "Rate | None":
                 if not _is_number(value) or not 0 <= value < inf:
                     yield f"{name}: should be a number, 0 or more, not {value!r}"
             case "Url | None" if isinstance(value, str):

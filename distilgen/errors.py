@@ -72,6 +72,14 @@ class RecordError(DistilgenError):
     """A record cannot be read, or cannot become a row."""
 
 
+class DatasetError(DistilgenError):
+    """A dataset cannot be built, read or written, or is none."""
+
+
+class CollectError(DistilgenError):
+    """A teacher cannot be run over inputs, or these cannot be read."""
+
+
 class TrainingError(DistilgenError):
     """A fine-tuning job could not be created, or ended without a model."""
 

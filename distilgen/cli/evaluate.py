@@ -10,7 +10,8 @@ import click
 from distilgen import lock
 from distilgen.agreement import wilson
 from distilgen.cli import options, report, serving
-from distilgen.dataset.build import SPLITS
+from distilgen.dataset.manifest import SPLITS
+from distilgen.dataset.writers import suffix_of
 from distilgen.errors import UsageError
 from distilgen.evaluation import student
 
@@ -41,11 +42,7 @@ def command(
     with options.session(folder) as current:
         root, config = current.project.root, current.project.config
         contract, dataset = options.dataset_of(current, function)
-        path = dataset.folder / f"{split}.jsonl"
-        if dataset.format != student.FORMAT:
-            raise UsageError(
-                f"{dataset.folder}: its format is {dataset.format}; evaluate reads {student.FORMAT}"
-            )
+        path = dataset.folder / f"{split}.{suffix_of(dataset.format)}"
         if not path.exists():
             raise UsageError(
                 f"{dataset.folder}: no {split} rows; build with a larger share, or name a --split"
@@ -53,8 +50,8 @@ def command(
         client = options.openai_client(*serving.server_of(config, provider, base_url))
         problems: list[str] = []
         found = student.measure(
-            contract, path, student.openai_student(client, model), problems.append,
-            concurrency=concurrency,
+            contract, path, dataset.format, student.openai_student(client, model),
+            problems.append, concurrency=concurrency,
         )  # fmt: skip
         low, high = found.interval
         rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -212,13 +212,16 @@ def openai_client(url: str | None, key: str) -> Any:
 
 
 def dataset_of(current: Session, function: str) -> tuple[Contract, Dataset]:
-    """The frozen contract of a function, and its dataset. Raises UsageError, TrainingError."""
-    from distilgen.dataset.build import folder_name  # noqa: PLC0415 - few commands need them
+    """The frozen contract of a function, with answers as its dataset has them, and that. Raises
+    UsageError, DatasetError, TrainingError.
+    """
+    from distilgen.dataset.manifest import folder_name  # noqa: PLC0415 - few commands need them
     from distilgen.training import provider  # noqa: PLC0415
 
     contract = the_contract(current, function)
     place = current.project.root / current.project.config.datasets
-    return contract, provider.load(place / folder_name(contract), contract)
+    dataset = provider.load(place / folder_name(contract), contract)
+    return replace(contract, answers=dataset.answers), dataset
 
 
 def the_contract(current: Session, name: str) -> Contract:

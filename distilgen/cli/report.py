@@ -13,7 +13,7 @@ import click
 from distilgen.errors import CLEAN, FINDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from distilgen.cli.options import Mode, Session
     from distilgen.cli.selection import Skipped
@@ -76,6 +76,27 @@ def progress(files: Iterable[Item], mode: Mode) -> Iterator[Item]:
         yield item
     if shown:
         click.echo("\r\x1b[K", nl=False, err=True)
+
+
+@contextmanager
+def share_done(verb: str) -> Iterator[Callable[[float], None]]:
+    """Shows on a terminal what share of the work is done, when that takes its time."""
+    import time  # noqa: PLC0415 - a scan with nothing to do is quick
+
+    said = time.monotonic() + _PATIENCE_S
+    shown = False
+
+    def tell(share: float) -> None:
+        nonlocal said, shown
+        if sys.stderr.isatty() and time.monotonic() >= said:
+            click.echo(f"\r{verb}: {share:.0%}", nl=False, err=True)
+            said, shown = time.monotonic() + _EVERY_S, True
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from distilgen.records.rollouts import Rollout, Student
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from distilgen.config import Price
     from distilgen.contract import Contract
+    from distilgen.dataset.prices import Price
     from distilgen.records.rollouts import Failure, Why
     from distilgen.records.stats import Times
 
@@ -61,7 +61,7 @@ class Shown:
 
 def cost(student: Student, price: Price) -> float:
     """What its answers cost, in USD."""
-    return (student.input_tokens * price.input + student.output_tokens * price.output) / _MILLION
+    return price.of_call(student.input_tokens, student.output_tokens)
 
 
 def line(shown: Shown) -> tuple[str, ...]:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from distilgen.config import Config, Price
+    from distilgen.config import Config
     from distilgen.contract import Contract
+    from distilgen.dataset.prices import Price
     from distilgen.records.rollouts import Counted
     from distilgen.records.stats import Times
 

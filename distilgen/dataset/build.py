@@ -1,216 +1,332 @@
-"""Records of one contract become train, validation and test files, and a manifest."""
+"""Records become datasets: train, validation and test files for each function, and a manifest.
+
+    store -> intake -> sorting -> answers -> near -> drawn -> writers -> folder
+
+Entries are sorted by the digests of their calls. So a dataset depends on which records there are,
+and not on the order or the place in which a store has them; its rows are shuffled; and memory holds
+a part of them only.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
+import itertools
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distilgen.contract import RESULT_KEY, canonical_json
-from distilgen.errors import RecordError
-from distilgen.records.fitting import misfit
-from distilgen.records.record import (
-    REDACTED,
-    TOO_LARGE,
-    UNSERIALIZABLE,
-    Malformed,
-    Record,
-    marker_in,
-)
-from distilgen.rewrite.replace import replace_file
-from distilgen.rows import FORMATS
+from distilgen.dataset import manifest, near
+from distilgen.dataset.answers import MAJORITY, Answers
+from distilgen.dataset.drawn import Draw, Drawn
+from distilgen.dataset.holdout import Holdout
+from distilgen.dataset.intake import Asked, Found, Intake, Tally
+from distilgen.dataset.sorting import HELD, Sorter, merged
+from distilgen.dataset.writers import Staged, suffix_of
+from distilgen.errors import DatasetError, RecordError
+from distilgen.records.files import FileStore, files_of, told as told_of
+from distilgen.rewrite import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from distilgen.contract import Contract
+    from distilgen.dataset.answers import Call
     from distilgen.records.store import Store
 
-SPLITS = ("train", "validation", "test")
-MANIFEST = "manifest.json"
-OLDER, STUDENTS, FAILED, HALF, MISFIT, TWICE = (
-    "of an older contract",
-    "answered by the student",
-    "of a call without a result",
-    "with half of a character, which nothing can send",
-    "whose result does not fit the contract",
-    "equal to an earlier one",
-)
-ABSENT = {
-    UNSERIALIZABLE: "that has no JSON form",
-    TOO_LARGE: "that was too large to record",
-    REDACTED: "that was redacted",
-}
+ALONE = 64 * 1024 * 1024
+"""Bytes of records up to which one process reads them all."""
+
+_WORK = ".build-"
+_LOCK = ".lock"
+_PATIENCE_S = 600.0
+_READING = 0.6  # of the time of a build
 
 
 @dataclass(frozen=True)
-class Holdout:
-    """Shares of the distinct calls, 0 to 1, that train nothing."""
+class Recipe:
+    """How records become rows. conflicts: one of `answers.POLICIES`. near: the similarity from
+    which on calls are duplicates, 0 to 1. draw: which of the rows are kept. jobs: processes that
+    read records. said: what the user asked for, by option, for the manifest.
+    """
 
-    validation: float = 0.1
-    test: float = 0.1
-
-    def split_of(self, digest: bytes) -> str:
-        """The side of a call, by the digest of its arguments: equal calls are on one side."""
-        place = int.from_bytes(digest[:8]) / 2**64
-        if place < self.test:
-            return "test"
-        return "validation" if place < self.test + self.validation else "train"
+    format: str = "openai-tools"
+    holdout: Holdout = field(default_factory=Holdout)
+    conflicts: str = MAJORITY
+    near: float | None = None
+    draw: Draw = field(default_factory=Draw)
+    jobs: int = 1
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Built:
-    """What became of one function's records. left_out: counts by reason. misfit: where and why the
-    first result that does not fit the contract does not. conflicts: calls whose arguments are equal
-    and whose answers are not.
+    """What became of one function's records. rows: by split. left_out: counts by reason. conflicts:
+    calls with several answers.
     """
 
     contract: Contract
     folder: Path
+    tally: Tally
     rows: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
-    misfit: str = ""
     conflicts: int = 0
 
 
-@dataclass
-class Outcome:
-    """All that a build read. unknown: counts of records by function, where no contract has it."""
+class Outcome(NamedTuple):
+    """All that a build has read, and made."""
 
     built: list[Built]
-    malformed: list[Malformed]
-    unknown: Counter[str]
-
-
-@dataclass
-class _Rows:
-    """The rows of one function while they are gathered, as lines by split."""
-
-    built: Built
-    lines: dict[str, list[bytes]] = field(default_factory=lambda: {name: [] for name in SPLITS})
-    answers: dict[bytes, set[bytes]] = field(default_factory=dict)
+    found: Found
 
 
 def build(
     store: Store,
-    contracts: Sequence[Contract],
+    contracts: Iterable[Contract],
     output: Path,
-    *,
-    format_name: str,
-    holdout: Holdout,
-    students: Container[str] = (),
+    asked: Asked,
+    recipe: Recipe,
+    told: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Build a dataset for each contract that has records, in a folder named after its function.
 
-    contracts: those frozen in the project now. students: models that were trained in the project:
-    what they answered teaches nobody. A folder's files are replaced one by one, each at
-    once, the manifest last. Raises RecordError when there is no record at all.
+    contracts: those frozen in the project now. told: is called with the share of the work that is
+    done, where that is known. A dataset that is there is replaced when all rows
+    are on the disk: its manifest goes first and comes last, so that half of one is none.
+
+    Raises RecordError when there is no record at all; DatasetError where the disk is full, or
+    another process builds here for minutes.
     """
-    by_function = {contract.function: contract for contract in contracts}
-    gathered: dict[str, _Rows] = {}
-    outcome = Outcome([], [], Counter())
-    for item in store.read():
-        if isinstance(item, Malformed):
-            outcome.malformed.append(item)
-        elif item.function not in by_function:
-            outcome.unknown[item.function] += 1
-        else:
-            contract = by_function[item.function]
-            rows = gathered.setdefault(
-                item.function, _Rows(Built(contract, output / folder_name(contract)))
+    told = told or _nobody
+    known = sorted(contracts, key=attrgetter("function"))
+    _refuse_shared(known)
+    with _workplace(output) as work, _room(output):
+        found, batches = _read(
+            store, known, asked, recipe.jobs, work, lambda share: told(share * _READING)
+        )
+        if not (found.tallies or found.malformed or found.unknown):
+            raise RecordError(f"{store.place}: no records; run the instrumented program first")
+        answers = Answers(recipe.conflicts)
+        taken = sum(tally.taken for tally in found.tallies.values())
+        calls = answers.calls(_followed(batches, taken, told))
+        nearly: dict[int, int] = {}
+        if recipe.near is not None:
+            calls = near.distinct(calls, recipe.near, nearly)
+        staged: dict[int, _Dataset] = {}
+        with contextlib.ExitStack() as open_files:
+            for number, group in itertools.groupby(calls, attrgetter("number")):
+                staged[number] = open_files.enter_context(
+                    contextlib.closing(_Dataset(known[number], work / str(number), recipe))
+                )
+                staged[number].write(group)
+        built = []
+        for number, contract in enumerate(known):
+            if contract.function in found.tallies:
+                tally = found.tallies[contract.function]
+                dataset = staged.get(number) or _Dataset(contract, work / str(number), recipe)
+                one = Built(contract, output / manifest.folder_name(contract), tally)
+                one.rows = Counter({split: part.rows for split, part in dataset.parts.items()})
+                one.left_out = tally.left_out + answers.left_out.get(number, Counter())
+                one.left_out += Counter({near.NEAR: nearly.get(number, 0)}) + dataset.left_out
+                one.conflicts = answers.conflicts[number]
+                _place(one, dataset, asked, recipe)
+                built.append(one)
+    return Outcome(built, found)
+
+
+def _nobody(share: float) -> None:
+    del share
+
+
+def _refuse_shared(contracts: Sequence[Contract]) -> None:
+    """Raises DatasetError where two functions would have one folder."""
+    folders: dict[str, str] = {}
+    for contract in contracts:
+        other = folders.setdefault(manifest.folder_name(contract), contract.function)
+        if other != contract.function:
+            raise DatasetError(
+                f"{contract.function} and {other} would be built into one folder; name one of them"
             )
-            if item.source in students:
-                rows.built.left_out[STUDENTS] += 1
-            else:
-                _take(rows, item, format_name, holdout)
-    if not gathered and not outcome.malformed and not outcome.unknown:
-        raise RecordError(f"{store.place}: no records; run the instrumented program first")
-    for _, rows in sorted(gathered.items()):
-        _write(rows, format_name, holdout)
-        outcome.built.append(rows.built)
-    return outcome
 
 
-def folder_name(contract: Contract) -> str:
-    """The name of a dataset's folder: `shop.mail.complex_chain`."""
-    return contract.function.replace(":", ".").replace("<", "").replace(">", "")
+def _followed(
+    batches: Iterable[list[bytes]], whole: int, told: Callable[[float], None]
+) -> Iterator[list[bytes]]:
+    """The batches, telling of each."""
+    done = 0
+    for batch in batches:
+        yield batch
+        done += len(batch)
+        told(_READING + (1 - _READING) * done / whole)
 
 
-def _take(rows: _Rows, record: Record, format_name: str, holdout: Holdout) -> None:
-    built = rows.built
-    reason = _unfit(built, record)
-    if reason:
-        built.left_out[reason] += 1
-    else:
+@contextlib.contextmanager
+def _workplace(output: Path) -> Iterator[Path]:
+    """A folder for what is not yet in its place; nobody else builds here meanwhile."""
+    import filelock  # noqa: PLC0415 - few commands need it
+
+    output.mkdir(parents=True, exist_ok=True)
+    turn = filelock.FileLock(output / _LOCK, timeout=_PATIENCE_S)
+    try:
+        turn.acquire()
+    except filelock.Timeout:
+        raise DatasetError(f"{output}: another distilgen builds datasets here") from None
+    try:
+        for left in output.glob(f"{_WORK}*"):  # of a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        work = output / f"{_WORK}{os.urandom(4).hex()}"
+        work.mkdir(mode=0o700)
         try:
-            line = (
-                canonical_json(
-                    FORMATS[format_name](built.contract, record.arguments, record.result)
-                ).encode()
-                + b"\n"
-            )
-            call, answer = _digest(record.arguments), _digest(record.result)
-        except UnicodeEncodeError:  # half of a character: nothing that can be sent
-            built.left_out[HALF] += 1
-            return
-        except ValueError:  # the strict form has no place for it
-            built.left_out[MISFIT] += 1
-            return
-        known = rows.answers.setdefault(call, set())
-        if answer in known:
-            built.left_out[TWICE] += 1
-            return
-        built.conflicts += len(known) == 1
-        known.add(answer)
-        split = holdout.split_of(call)
-        rows.lines[split].append(line)
-        built.rows[split] += 1
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        turn.release()
 
 
-def _unfit(built: Built, record: Record) -> str:
-    """Why no row can be made of a record; nothing where one can."""
-    contract = built.contract
-    if record.contract != contract.fingerprint:
-        return OLDER
-    if record.by_student:
-        return STUDENTS
-    if record.error is not None:
-        return FAILED
-    if not record.usable:
-        marker = marker_in(record.arguments)
-        where = "an argument" if marker else "a result"
-        return f"with {where} {ABSENT[marker or marker_in(record.result)]}"
-    answer = {RESULT_KEY: record.result} if contract.wraps_result else record.result
-    wrong = misfit(dict(contract.tool["parameters"]), answer)
-    built.misfit = built.misfit or (wrong and f"record {record.id}: {wrong}")
-    return MISFIT if wrong else ""
+@contextlib.contextmanager
+def _room(output: Path) -> Iterator[None]:
+    """What a full disk stops is a DatasetError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in replace.FULL:
+            raise
+        raise DatasetError(
+            f"{output}: the disk is full; the datasets there are as they were. Make room, or name "
+            "another place with --output"
+        ) from error
 
 
-def _digest(value: Any) -> bytes:
-    return hashlib.sha256(canonical_json(value).encode()).digest()[:16]
+def _read(
+    store: Store,
+    contracts: Sequence[Contract],
+    asked: Asked,
+    jobs: int,
+    work: Path,
+    told: Callable[[float], None],
+) -> tuple[Found, Iterable[list[bytes]]]:
+    """All entries of a store in order, and what was found beside them."""
+    files = files_of(store.folder) if isinstance(store, FileStore) else []
+    sizes = [path.stat().st_size for path in files]
+    done, whole = 0, sum(sizes)
+    if jobs == 1 or whole <= ALONE:
+        sorter = Sorter(work, HELD)
+        intake = Intake(contracts, asked, sorter)
+        if not isinstance(store, FileStore):
+            intake.store(store)
+        for path, size in zip(files, sizes, strict=True):
+            with told_of(path.parent):
+                intake.file(path)
+            done += size
+            told(done / whole if whole else 1.0)
+        return intake.found, sorter.batches()
+    found = Found()
+    runs: list[Path] = []
+    with ProcessPoolExecutor(
+        min(jobs, len(files)), multiprocessing.get_context("spawn"), _heed_parent
+    ) as pool:
+        take = partial(_taken, list(contracts), asked, work)
+        for (more, written), size in zip(pool.map(take, files), sizes, strict=True):
+            found.add(more)
+            runs += written
+            done += size
+            told(done / whole)
+    return found, merged(runs)
 
 
-def _write(rows: _Rows, format_name: str, holdout: Holdout) -> None:
-    built = rows.built
-    files: dict[str, Mapping[str, Any]] = {}
-    for split, lines in rows.lines.items():
-        path = built.folder / f"{split}.jsonl"
-        if not lines:
-            path.unlink(missing_ok=True)  # a file of an earlier build must not be taken for ours
-            continue
-        content = b"".join(lines)
-        replace_file(path, content)
-        files[split] = {"rows": len(lines), "sha256": hashlib.sha256(content).hexdigest()}
-    manifest = {
-        "function": built.contract.function,
-        "contract": built.contract.fingerprint,
-        "format": format_name,
-        "holdout": {"validation": holdout.validation, "test": holdout.test},
-        "files": files,
-        "left_out": dict(sorted(built.left_out.items())),
-        "conflicts": built.conflicts,
-    }
-    replace_file(built.folder / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+def _heed_parent() -> None:
+    """On Ctrl-C, which is said to the whole terminal, the process that started us gives us no more
+    files. When it is killed, we end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # noqa: S101 - for the type checker
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
+
+
+def _taken(
+    contracts: Sequence[Contract], asked: Asked, work: Path, path: Path
+) -> tuple[Found, list[Path]]:
+    """In a process of its own: what is in a file, and the runs of its entries."""
+    sorter = Sorter(work, HELD)
+    intake = Intake(contracts, asked, sorter)
+    with told_of(path.parent):
+        intake.file(path)
+    sorter.spill()
+    return intake.found, sorter.runs
+
+
+class _Dataset:
+    """The files of one function while they are written."""
+
+    def __init__(self, contract: Contract, folder: Path, recipe: Recipe) -> None:
+        self.parts: dict[str, manifest.Part] = {}
+        self.left_out: Counter[str] = Counter()
+        self.folder = folder
+        self._contract = contract
+        self._recipe = recipe
+        self._open: dict[str, Staged] = {}
+
+    def write(self, calls: Iterable[Call]) -> None:
+        """Write the rows of the calls. Raises OSError."""
+        self.folder.mkdir()
+        recipe = self._recipe
+        staged = self._open
+        add = {}
+        drawn = Drawn(recipe.draw, self._contract, recipe.format, self.folder)
+        for split, call in drawn.calls(calls, recipe.holdout.split_of):
+            if split not in add:
+                path = self.folder / f"{split}.{suffix_of(recipe.format)}"
+                staged[split] = Staged(path, self._contract, recipe.format)
+                add[split] = staged[split].add
+            add[split](call)
+        self.left_out = drawn.left_out
+        for split in manifest.SPLITS:
+            if split in staged:
+                self.parts[split] = staged[split].end(staged[split].path.name)
+
+    def close(self) -> None:
+        """Close what is open."""
+        for file in self._open.values():
+            file.close()
+
+
+def _place(one: Built, dataset: _Dataset, asked: Asked, recipe: Recipe) -> None:
+    """Put the files of a function in their places."""
+    one.folder.mkdir(parents=True, exist_ok=True)
+    (one.folder / manifest.NAME).unlink(missing_ok=True)
+    for split in manifest.SPLITS:  # one of an earlier build must not be taken for ours
+        for old in one.folder.glob(f"{split}.*"):
+            old.unlink()
+    for part in dataset.parts.values():
+        replace.rename(dataset.folder / part.file, one.folder / part.file)
+    replace.sync([one.folder])
+    manifest.write(
+        one.folder,
+        manifest.Manifest(
+            function=one.contract.function,
+            contract=one.contract.fingerprint,
+            format=recipe.format,
+            answers=one.contract.answers,
+            seed=asked.seed,
+            holdout={"validation": recipe.holdout.validation, "test": recipe.holdout.test},
+            filters=recipe.said,
+            left_out=dict(sorted(one.left_out.items())),
+            conflicts={"policy": recipe.conflicts, "calls": one.conflicts},
+            files=dataset.parts,
+        ),
+    )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distilgen.agreement import Agreement
-from distilgen.errors import RecordError
+from distilgen.dataset import reading
+from distilgen.errors import DatasetError
+from distilgen.rows import answer_of, messages_of
 from distilgen.runtime.answers import WrongAnswerError, text_of
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distilgen.contract import Contract
-
-FORMAT = "openai-tools"
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,23 @@ class Row:
     answer: Any
 
 
-def rows(contract: Contract, path: Path) -> Iterator[Row]:
-    """The calls in a dataset file of the format openai-tools. Raises RecordError by line."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                *messages, last = json.loads(line)["messages"]
-                calls = last.get("tool_calls")
-                text = calls[0]["function"]["arguments"] if calls else last["content"]
-                yield Row(messages, json.loads(contract.plain(text)))
-            except (ValueError, LookupError, TypeError, AttributeError) as error:
-                message = f"{path}:{number}: is no row of the format {FORMAT}"
-                raise RecordError(message) from error
+def rows(contract: Contract, path: Path, format_name: str) -> Iterator[Row]:
+    """The calls in a dataset file, whatever its format: each is asked as a live call would be.
+    Raises DatasetError by line.
+    """
+    own = "raw" if format_name in reading.TABLES else format_name
+    for number, row in reading.rows(path, format_name, contract):
+        try:
+            yield Row(messages_of(own, contract, row), answer_of(own, contract, row))
+        except ValueError as error:
+            message = f"{path}:{number}: is no row of the format {format_name}: {error}"
+            raise DatasetError(message) from error
 
 
 def measure(
     contract: Contract,
     path: Path,
+    format_name: str,
     ask: Callable[[Contract, Row], Any],
     told: Callable[[str], None],
     *,
@@ -65,7 +65,7 @@ def measure(
             return row, None, error
 
     with ThreadPoolExecutor(concurrency) as pool:
-        for row, given, error in pool.map(answer, rows(contract, path)):
+        for row, given, error in pool.map(answer, rows(contract, path, format_name)):
             if error is None or isinstance(error, ValueError):
                 agreement.add(row.answer, given, failed=error is not None)
             else:

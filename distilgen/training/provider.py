@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from distilgen.dataset.build import MANIFEST
+from distilgen.dataset import manifest
 from distilgen.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A built dataset. train, validation: its files. digest: SHA-256 of the training file."""
+    """A built dataset. train, validation: its files. digest: SHA-256 of the training file.
+    answers: the form of the answers in its rows.
+    """
 
     folder: Path
     contract: str
@@ -27,6 +28,7 @@ class Dataset:
     validation: Path | None
     digest: str
     rows: int
+    answers: str
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,28 @@ class Provider(Protocol):
 
 
 def load(folder: Path, contract: Contract) -> Dataset:
-    """The dataset of a contract, by its manifest. Raises TrainingError when there is none, it
-    belongs to another contract, or it has no rows to train on.
+    """The dataset of a contract, by its manifest. Raises DatasetError where there is none, and
+    TrainingError where it belongs to another contract, or has no rows to train on.
     """
+    said = manifest.read(folder)
     build = "run `distilgen dataset build`"
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        fingerprint, files = manifest["contract"], manifest["files"]
-    except FileNotFoundError:
-        raise TrainingError(f"{contract.function}: no dataset in {folder}; {build}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{folder / MANIFEST}: cannot be read ({error}); {build}") from error
-    if fingerprint != contract.fingerprint:
-        message = f"{folder}: was built for another contract, {fingerprint[:12]}; {build}"
+    if said.contract != contract.fingerprint:
+        message = f"{folder}: was built for another contract, {said.contract[:12]}; {build}"
         raise TrainingError(message)
-    if "train" not in files:
+    train, validation = said.files.get("train"), said.files.get("validation")
+    if train is None:
         raise TrainingError(f"{folder}: has no rows to train on; record more calls and {build}")
-    validation = folder / "validation.jsonl" if "validation" in files else None
+    for part in filter(None, (train, validation)):
+        path = folder / part.file
+        if not path.is_file() or path.stat().st_size != part.bytes:
+            raise TrainingError(f"{path}: is not as it was built; {build}")
     return Dataset(
         folder,
-        fingerprint,
-        manifest["format"],
-        folder / "train.jsonl",
-        validation,
-        files["train"]["sha256"],
-        files["train"]["rows"],
+        said.contract,
+        said.format,
+        folder / train.file,
+        folder / validation.file if validation else None,
+        train.sha256,
+        train.rows,
+        said.answers,
     )

@@ -3,55 +3,75 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilgen.dataset.build import Holdout, Outcome, build, folder_name
-from distilgen.errors import RecordError
+from distilgen.dataset import build as building
+from distilgen.dataset.build import Outcome, Recipe, build
+from distilgen.dataset.drawn import Draw
+from distilgen.dataset.holdout import Holdout
+from distilgen.dataset.intake import Asked
+from distilgen.dataset.manifest import folder_name
+from distilgen.dataset.writers import FORMATS
+from distilgen.errors import DatasetError, RecordError
 from distilgen.records.files import FileStore
-from distilgen.records.record import Malformed
+from distilgen.records.record import Record, line_of, parse
+from distilgen.records.selection import Selection
+from distilgen.records.sql import SqlStore
+from distilgen.records.where import Path as FieldPath, Where
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from distilgen.contract import Contract
+    from distilgen.records.store import Store as RecordStore
 
 Line = Callable[..., bytes]
 Store = Callable[..., "Path"]
 ALL_TRAIN = Holdout(0, 0)
+OUTVOTED = "with another answer than the one that was taken"
 
 
 def built(
     records: Path,
     output: Path,
     *contracts: Contract,
-    format_name: str = "openai-tools",
+    asked: Asked | None = None,
     holdout: Holdout = ALL_TRAIN,
+    **recipe: Any,
 ) -> Outcome:
-    return build(FileStore(records), contracts, output, format_name=format_name, holdout=holdout)
+    made = Recipe(holdout=holdout, **recipe)
+    return build(FileStore(records), contracts, output, asked or Asked(), made)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
-def test_rows_stand_in_the_order_of_their_records(
-    line: Line, store: Store, contract: Contract, tmp_path: Path
-) -> None:
+def topics(folder: Path, split: str = "train") -> list[Any]:
+    """What is asked in the rows of a split, in their order."""
+    path = folder / f"{split}.jsonl"
+    found = rows(path) if path.exists() else []
+    return [json.loads(row["messages"][1]["content"])["topic"] for row in found]
+
+
+def test_a_row_for_each_call(line: Line, store: Store, contract: Contract, tmp_path: Path) -> None:
     folder = store(*(line(topic) for topic in "abé"))
-    outcome = built(folder, tmp_path, contract)
-    (one,) = outcome.built
+    (one,) = built(folder, tmp_path, contract).built
     assert one.folder == tmp_path / "shop.mail.compose"
     assert one.rows == {"train": 3}
-    asked = [row["messages"][1]["content"] for row in rows(one.folder / "train.jsonl")]
-    assert asked == ['{"topic":"a"}', '{"topic":"b"}', '{"topic":"é"}']
+    assert sorted(topics(one.folder)) == ["a", "b", "é"]
     assert "é".encode() in (one.folder / "train.jsonl").read_bytes()
     assert sorted(path.name for path in one.folder.iterdir()) == ["manifest.json", "train.jsonl"]
+    assert not list(tmp_path.glob(".build-*"))
 
 
 def test_what_is_left_out_is_counted(
@@ -67,6 +87,9 @@ def test_what_is_left_out_is_counted(
         line("g", result={"subject": {"$too_large": 9}}),
         line("h", result={"subject": {"$redacted": "[email]"}}),
         line("\ud800"),
+        line(float("inf")),
+        line("x", arguments={"topic": "x", "more": 1}),
+        line("y", arguments={}),
         line("d", function="shop.mail:gone"),
         line("e")[:30] + b"\n",
         line("f")[:30],
@@ -75,7 +98,7 @@ def test_what_is_left_out_is_counted(
     (one,) = outcome.built
     assert one.rows == {"train": 1}
     assert one.left_out == {
-        "equal to an earlier one": 1,
+        "equal to another one": 1,
         "of an older contract": 1,
         "of a call without a result": 1,
         "with an argument that has no JSON form": 1,
@@ -83,11 +106,17 @@ def test_what_is_left_out_is_counted(
         "with a result that was too large to record": 1,
         "with a result that was redacted": 1,
         "with half of a character, which nothing can send": 1,
+        "with a number that is infinite, or none": 1,
+        "with an argument more that the contract has not": 1,
+        "without the argument topic": 1,
     }
     assert one.conflicts == 0
-    assert outcome.unknown == {"shop.mail:gone": 1}
-    assert [item.torn for item in outcome.malformed] == [False, True]
-    assert all(isinstance(item, Malformed) for item in outcome.malformed)
+    assert one.tally.older == {"0" * 32: 1}
+    assert one.tally.records == 12
+    assert outcome.found.unknown == {"shop.mail:gone": 1}
+    assert outcome.found.malformed == 2
+    assert outcome.found.first is not None
+    assert not outcome.found.first.torn
 
 
 def test_students_learn_from_teachers_alone(
@@ -110,8 +139,7 @@ def test_students_learn_from_teachers_alone(
     )
     (one,) = built(folder, tmp_path, contract).built
     assert one.left_out == {"answered by the student": 4, "of an older contract": 1}
-    taught = [row["messages"][1]["content"] for row in rows(one.folder / "train.jsonl")]
-    assert taught == [f'{{"topic":"{topic}"}}' for topic in "acfgh"]
+    assert sorted(topics(one.folder)) == list("acfgh")
     assert one.conflicts == 0
 
 
@@ -131,7 +159,7 @@ PEOPLE = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/P"}, {"type": "
         ({"of": None}, "of is no object"),
         ({"of": {}}, "of.name is not there"),
         ({"of": {"name": "A", "kind": "c"}}, "of.kind is none of its choices"),
-        ({"of": {"name": "A"}, "all": [None]}, "all[0] is none of what it may be"),
+        ({"of": {"name": "A"}, "all": [None]}, "all[0] is no object or string"),
     ],
 )
 def test_a_result_that_does_not_fit_the_contract_is_left_out(
@@ -147,7 +175,7 @@ def test_a_result_that_does_not_fit_the_contract_is_left_out(
     text = json.dumps({**json.loads(line("a")), "result": result}).encode() + b"\n"
     (one,) = built(store(text), tmp_path, strict).built
     assert one.left_out == ({"whose result does not fit the contract": 1} if wrong else {})
-    assert one.misfit.rpartition(": ")[2] == wrong
+    assert one.tally.misfit.rpartition(": ")[2] == wrong
     assert one.rows == ({} if wrong else {"train": 1})
 
 
@@ -158,18 +186,45 @@ def test_a_wrapped_result_fits_in_its_wrap(
     wraps = replace(contract, tool={**contract.tool, "parameters": schema}, wraps_result=True)
     folder = store(line("a", result=[]), line("b", result={}))
     (one,) = built(folder, tmp_path, wraps).built
-    assert (one.rows, one.misfit.rpartition(": ")[2]) == ({"train": 1}, "result is no array")
+    assert (one.rows, one.tally.misfit.rpartition(": ")[2]) == ({"train": 1}, "result is no array")
 
 
-def test_two_answers_to_one_call_are_a_conflict_and_both_are_kept(
-    line: Line, store: Store, contract: Contract, tmp_path: Path
+@pytest.mark.parametrize(
+    ("policy", "answers", "taken", "left_out"),
+    [
+        ("majority", "aabbb", "b", {"equal to another one": 2, OUTVOTED: 2}),
+        ("majority", "abab", "b", {"equal to another one": 1, OUTVOTED: 2}),
+        ("latest", "bbba", "a", {OUTVOTED: 3}),
+        ("latest", "abba", "a", {"equal to another one": 1, OUTVOTED: 2}),
+        ("drop", "aab", None, {"of a call with several answers": 3}),
+        ("drop", "aaa", "a", {"equal to another one": 2}),
+    ],
+)
+def test_of_several_answers_a_policy_takes_one(
+    policy: str,
+    answers: str,
+    taken: str | None,
+    left_out: dict[str, int],
+    line: Line,
+    store: Store,
+    contract: Contract,
+    tmp_path: Path,
 ) -> None:
-    answers = [{"subject": 1}, {"subject": 2}, {"subject": 3}, {"subject": 1}]
-    folder = store(*(line("a", result=answer) for answer in answers), line("b"))
-    (one,) = built(folder, tmp_path, contract).built
-    assert one.conflicts == 1
-    assert one.rows == {"train": 4}
-    assert one.left_out == {"equal to an earlier one": 1}
+    lines = [
+        line("x", result={"subject": answer}, at=f"2026-11-03T01:02:{number:02}Z", id=f"{number}")
+        for number, answer in enumerate(answers)
+    ]
+    random.Random(3).shuffle(lines)
+    (one,) = built(store(*lines, line("y")), tmp_path, contract, conflicts=policy).built
+    found = {
+        json.loads(row["messages"][1]["content"])["topic"]: json.loads(
+            row["messages"][2]["tool_calls"][0]["function"]["arguments"]
+        )["subject"]
+        for row in rows(one.folder / "train.jsonl")
+    }
+    assert found == ({"x": taken, "y": "y"} if taken else {"y": "y"})
+    assert one.left_out == left_out
+    assert one.conflicts == (len(set(answers)) > 1)
 
 
 def test_calls_that_differ_in_a_type_are_two(
@@ -185,21 +240,28 @@ def test_the_manifest_says_what_the_files_hold(
     line: Line, store: Store, contract: Contract, tmp_path: Path
 ) -> None:
     folder = store(*(line(number) for number in range(60)), line(0))
-    (one,) = built(folder, tmp_path, contract, holdout=Holdout(0.2, 0.3)).built
+    (one,) = built(
+        folder, tmp_path, contract, holdout=Holdout(0.2, 0.3), said={"where": "source"}
+    ).built
     manifest = json.loads((one.folder / "manifest.json").read_bytes())
     files = manifest.pop("files")
     assert manifest == {
         "function": contract.function,
         "contract": contract.fingerprint,
         "format": "openai-tools",
+        "answers": "tool",
+        "seed": 0,
         "holdout": {"validation": 0.2, "test": 0.3},
-        "left_out": {"equal to an earlier one": 1},
-        "conflicts": 0,
+        "filters": {"where": "source"},
+        "left_out": {"equal to another one": 1},
+        "conflicts": {"policy": "majority", "calls": 0},
     }
     assert list(files) == ["train", "validation", "test"]
     for split, said in files.items():
         content = (one.folder / f"{split}.jsonl").read_bytes()
         assert said == {
+            "file": f"{split}.jsonl",
+            "bytes": len(content),
             "rows": content.count(b"\n"),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
@@ -269,7 +331,7 @@ def test_a_contract_without_a_usable_record_has_an_empty_manifest(
 def test_a_format_of_the_callers_choice(
     line: Line, store: Store, contract: Contract, tmp_path: Path
 ) -> None:
-    (one,) = built(store(line()), tmp_path, contract, format_name="openai-functions").built
+    (one,) = built(store(line()), tmp_path, contract, format="openai-functions").built
     assert "functions" in rows(one.folder / "train.jsonl")[0]
 
 
@@ -287,4 +349,199 @@ def test_a_store_of_broken_lines_is_told_from_an_empty_one(
 ) -> None:
     outcome = built(store(b"?\n"), tmp_path, contract)
     assert outcome.built == []
-    assert len(outcome.malformed) == 1
+    assert outcome.found.malformed == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_order_of_records_changes_nothing(
+    name: str, line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    lines = [line(number % 90, id=f"{number:03}") for number in range(100)]
+    made = []
+    for seed in range(3):
+        random.Random(seed).shuffle(lines)
+        for path in (tmp_path / "records").glob("*"):
+            path.unlink()
+        folder = store(*lines[:50])
+        store(*lines[50:])
+        output = tmp_path / str(seed)
+        (one,) = built(folder, output, contract, holdout=Holdout(), format=name).built
+        made.append({path.name: path.read_bytes() for path in one.folder.iterdir()})
+    assert made[0] == made[1] == made[2]
+    assert len(made[0]) == 4
+
+
+def test_every_store_gives_the_same_files(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    lines = [line(number, id=f"{number}") for number in range(50)]
+    folder = store(*lines)
+    sql = SqlStore(f"sqlite:///{tmp_path / 'records.db'}")
+    records = [parse("x", 1, text) for text in lines]
+    sql.append([line_of(record) for record in records if isinstance(record, Record)], "x")
+    stores: tuple[RecordStore, ...] = (FileStore(folder), sql)
+    for number, kept in enumerate(stores):
+        build(kept, [contract], tmp_path / str(number), Asked(), Recipe(holdout=Holdout()))
+    name = folder_name(contract)
+    for file in ("train.jsonl", "validation.jsonl", "test.jsonl", "manifest.json"):
+        one, other = (tmp_path / place / name / file for place in "01")
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_many_runs_and_processes_give_what_one_gives(
+    line: Line,
+    store: Store,
+    contract: Contract,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    numbers = [number % 700 for number in range(1000)]
+    random.Random(1).shuffle(numbers)
+    lines = [line(n, result={"n": n % 3 + i % 2}, id=f"{i}") for i, n in enumerate(numbers)]
+    for start in range(0, 1000, 100):
+        folder = store(*lines[start : start + 100], b"?\n")
+    whole = built(folder, tmp_path / "whole", contract, holdout=Holdout())
+    monkeypatch.setattr(building, "HELD", 20_000)
+    spilt = built(folder, tmp_path / "spilt", contract, holdout=Holdout())
+    monkeypatch.setattr(building, "ALONE", 0)
+    shared = built(folder, tmp_path / "shared", contract, holdout=Holdout(), jobs=3)
+    assert whole.built[0].conflicts > 0
+    for name in ("train.jsonl", "validation.jsonl", "test.jsonl", "manifest.json"):
+        contents = {
+            (tmp_path / place / folder_name(contract) / name).read_bytes()
+            for place in ("whole", "spilt", "shared")
+        }
+        assert len(contents) == 1
+    assert whole.found == spilt.found == shared.found
+    assert shared.found.malformed == 10
+
+
+def test_a_seed_is_another_split_and_order(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    folder = store(*(line(number) for number in range(60)))
+    made = []
+    for seed in (0, 1, 1):
+        asked = Asked(seed=seed)
+        (one,) = built(folder, tmp_path, contract, asked=asked, holdout=Holdout()).built
+        made.append([topics(one.folder, split) for split in ("train", "validation", "test")])
+    assert made[0] != made[1] == made[2]
+    for one_made in made:
+        assert sorted(itertools.chain(*one_made)) == list(range(60))
+
+
+def test_a_group_is_not_divided(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    folder = store(*(line(n, result={"customer": n % 20}) for n in range(200)), line(999))
+    asked = Asked(group_by=FieldPath("result.customer", "--group-by"))
+    (one,) = built(folder, tmp_path, contract, asked=asked, holdout=Holdout(0.3, 0.3)).built
+    sides = [{n % 20 for n in topics(one.folder, split) if n != 999} for split in one.rows]
+    assert len(sides) == 3
+    assert sum(map(len, sides)) == 20
+
+
+def test_only_what_is_asked_for(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    folder = store(*(line(number, result={"score": number}) for number in range(10)))
+    asked = Asked(Selection(where=Where("result.score >= 7")))
+    (one,) = built(folder, tmp_path, contract, asked=asked).built
+    assert sorted(topics(one.folder)) == [7, 8, 9]
+    assert one.left_out == {"not asked for": 7}
+
+
+def test_records_of_an_accepted_contract(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    inputs = {"properties": {"topic": {}, "tone": {"default": "warm"}}, "type": "object"}
+    now = replace(contract, inputs=inputs)
+    folder = store(
+        line("a", contract="abc1"),
+        line("b", contract="abc2", arguments={"tone": "cold", "gone": 1, "topic": "b"}),
+        line("c", contract="abc3", arguments={"gone": 1}),
+        line("d", contract="def"),
+    )
+    (one,) = built(folder, tmp_path, now, asked=Asked(accepted=("abc",))).built
+    asked = [row["messages"][1]["content"] for row in rows(one.folder / "train.jsonl")]
+    assert sorted(asked) == ['{"topic":"a","tone":"warm"}', '{"topic":"b","tone":"cold"}']
+    assert one.left_out == {"without the argument topic": 1, "of an older contract": 1}
+
+
+def test_near_duplicates_are_dropped_on_request(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    text = " ".join(f"word{n}" for n in range(60))
+    folder = store(line(text), line(f"{text} more"), line("quite another text"), line(7))
+    (one,) = built(folder, tmp_path, contract).built
+    assert one.rows == {"train": 4}
+    (one,) = built(folder, tmp_path, contract, near=0.8).built
+    assert one.rows == {"train": 3}
+    assert one.left_out == {"nearly equal to another one": 1}
+    assert {"quite another text", 7} < set(topics(one.folder))
+
+
+def test_train_is_balanced_and_what_is_held_out_is_not(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    kinds = ["common"] * 200 + ["rare"] * 30
+    folder = store(*(line(n, result={"kind": kind}) for n, kind in enumerate(kinds)))
+    (plain,) = built(folder, tmp_path, contract, holdout=Holdout()).built
+    held_out = [topics(plain.folder, split) for split in ("validation", "test")]
+    rare = sum(n >= 200 for n in topics(plain.folder))
+    for each in (None, 5, 40):
+        draw = Draw(balance=FieldPath("result.kind", "--balance"), each=each)
+        (one,) = built(folder, tmp_path, contract, holdout=Holdout(), draw=draw).built
+        found = topics(one.folder)
+        assert sum(n < 200 for n in found) == (each or rare)
+        assert sum(n >= 200 for n in found) == min(each or rare, rare)
+        assert [topics(one.folder, split) for split in ("validation", "test")] == held_out
+        assert one.left_out["of a value of which there are enough"] > 0
+
+
+def test_a_field_of_too_many_values_is_no_field_to_balance(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    folder = store(*(line(number) for number in range(1100)))
+    draw = Draw(balance=FieldPath("arguments.topic", "--balance"))
+    with pytest.raises(DatasetError, match=r"arguments\.topic: has more than 1000 values"):
+        built(folder, tmp_path, contract, draw=draw)
+    assert not list(tmp_path.glob(".build-*"))
+
+
+def test_tokens_are_limited(line: Line, store: Store, contract: Contract, tmp_path: Path) -> None:
+    texts = [f"{number} " + "word " * 10 for number in range(40)]
+    folder = store(*map(line, texts), line("word " * 5000))
+    (one,) = built(folder, tmp_path, contract, draw=Draw(row_tokens=1000)).built
+    assert one.rows == {"train": 40}
+    assert one.left_out == {"with more tokens than a row may have": 1}
+    whole = topics(one.folder)
+    draw = Draw(row_tokens=1000, train_tokens=1500)
+    (one,) = built(folder, tmp_path, contract, draw=draw).built
+    assert 0 < one.rows["train"] < 40
+    assert topics(one.folder) == whole[: one.rows["train"]]
+    assert one.left_out["beyond the tokens that train may have"] == 40 - one.rows["train"]
+
+
+@pytest.mark.parametrize("size", ["20k", "60k", "140k"])
+def test_a_full_disk_leaves_what_was_there(
+    size: str, line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)]
+    if (
+        sys.platform != "linux"
+        or subprocess.run(mount, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no small disk to be had")
+    try:
+        (one,) = built(store(line("a")), disk, contract).built
+        before = {path.name: path.read_bytes() for path in one.folder.iterdir()}
+        folder = store(*(line(f"{number}" * 100) for number in range(200)))
+        with pytest.raises(DatasetError, match="the disk is full; the datasets there are as they"):
+            built(folder, disk, contract)
+        assert {path.name: path.read_bytes() for path in one.folder.iterdir()} == before
+        assert not list(disk.glob(".build-*"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -1,0 +1,243 @@
+"""`distilgen dataset build`: records become training files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from distilgen import lock
+from distilgen.cli import options, report
+from distilgen.cli.record_filter import (
+    chosen,
+    say_malformed,
+    since_option,
+    until_option,
+    where_option,
+)
+from distilgen.cli.record_lines import printable
+from distilgen.dataset import answers, build as building, intake, writers
+from distilgen.dataset.drawn import Draw
+from distilgen.dataset.holdout import Holdout
+from distilgen.dataset.manifest import SPLITS
+from distilgen.errors import UsageError
+from distilgen.records.where import Path as FieldPath, Where
+from distilgen.rewrite import journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from distilgen.contract import Contract
+
+_share = click.FloatRange(0, 1, max_open=True)
+_count = click.IntRange(1)
+_JOBS = 2  # each has its own memory
+_TAKEN = {
+    answers.MAJORITY: "the majority's is taken",
+    answers.LATEST: "the latest is taken",
+    answers.DROP: "none is taken",
+}
+
+_rows = (
+    click.option(
+        "--format", "format_name", type=click.Choice(writers.FORMATS), default="openai-tools",
+        show_default=True, help="How a row looks; see docs/formats.md.",
+    ),
+    click.option(
+        "--conflicts", type=click.Choice(answers.POLICIES), default=answers.MAJORITY,
+        show_default=True, help="Which answer is taken of a call that has several.",
+    ),
+    click.option(
+        "--near-duplicates", type=click.FloatRange(0, 1, min_open=True), metavar="SHARE",
+        help="Leave out calls that have this share of their words in common with another, such as "
+        "0.9.",
+    ),
+    click.option(
+        "--balance", metavar="FIELD",
+        help="As many rows in train of each value of a field, such as result.kind.",
+    ),
+    click.option("--each", type=_count, help="With --balance: so many of each value, at most."),
+    click.option("--max-row-tokens", type=_count, help="Leave out rows with more tokens."),
+    click.option("--max-tokens", type=_count, help="Train on so many tokens, at most."),
+    click.option("--model", metavar="NAME", help="The model whose tokens are counted."),
+)  # fmt: skip
+_splits = (
+    click.option(
+        "--validation", type=_share, default=0.1, show_default=True, help="Share held out."
+    ),
+    click.option("--test", type=_share, default=0.1, show_default=True, help="Share held out."),
+    click.option("--no-holdout", is_flag=True, help="Train on everything: both shares are 0."),
+    click.option(
+        "--group-by", metavar="FIELD",
+        help="Never divide calls with the same value of a field, such as arguments.customer.",
+    ),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, help="Of the split and the order."
+    ),
+)  # fmt: skip
+_records = (
+    since_option,
+    until_option,
+    click.option("--source", metavar="NAME", help="Who answered: teacher, or a model's name."),
+    where_option,
+    click.option(
+        "--accept-contract", multiple=True, metavar="DIGITS",
+        help="Take records of the older contract whose fingerprint begins so, too. Repeatable.",
+    ),
+)  # fmt: skip
+
+
+def _told(function: Callable[..., int]) -> Callable[..., int]:
+    for option in reversed((*_rows, *_splits, *_records)):
+        function = option(function)
+    return function
+
+
+@click.command()
+@click.argument("functions", nargs=-1, metavar="[FUNCTION]...")
+@_told
+@click.option(
+    "--jobs", type=_count, help="Processes that read records, where there are many.",
+    default=min(_JOBS, os.cpu_count() or 1), show_default=True,
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for the datasets; default: the configured one.",
+)  # fmt: skip
+@options.records
+@options.project
+def build(
+    functions: tuple[str, ...], output: Path | None, records: str | None, folder: Path, **said: Any
+) -> int:
+    """Build a dataset for each FUNCTION with records, default all: train, validation, test and
+    manifest.json in a folder named after it. Equal calls never fall on two sides, and the same
+    records give the same files, byte for byte.
+    """
+    if said["no_holdout"]:
+        said |= {"validation": 0.0, "test": 0.0}
+    if said["validation"] + said["test"] >= 1:
+        raise UsageError("--validation and --test leave nothing to train on")
+    if said["each"] and not said["balance"]:
+        raise UsageError("--each says how many of each value: of which field? Say --balance, too")
+    with options.session(folder) as current:
+        project = current.project
+        contracts = options.chosen_contracts(current, functions)
+        asked, recipe = _asked(current, contracts, said), _recipe(contracts, said)
+        if output is None:
+            output = project.root / project.config.datasets
+            if output.is_relative_to(project.root / journal.STATE):
+                journal.ignore_state(project.root / journal.STATE)
+        store = options.records_store(current, records)
+        with report.share_done("building") as told:
+            outcome = building.build(store, contracts, output, asked, recipe, told)
+        found = outcome.found
+        if found.first:
+            say_malformed(current, found.malformed, found.first)
+        for built in outcome.built:
+            _tell(current, built, recipe.conflicts)
+        for name, count in sorted(found.unknown.items()) if not functions else ():
+            counted = f"{report.counted(count, 'record')}, but no contract of that name: left out"
+            click.echo(f"{printable(name)}: {counted}", err=True)
+        if not any(built.rows for built in outcome.built):
+            click.echo(f"no rows: nothing to train on{_advice(outcome.built)}", err=True)
+            current.failed = True
+        return current.code()
+
+
+def _asked(current: options.Session, contracts: Sequence[Contract], said: Any) -> intake.Asked:
+    """Which records are asked for. Raises UsageError."""
+    group_by = FieldPath(said["group_by"], "--group-by") if said["group_by"] else None
+    where = Where(said["where"]) if said["where"] else None
+    for option, condition in (("--group-by", group_by), ("--where", where)):
+        if condition:
+            _refuse_unknown(option, condition.members, contracts)
+    wanted = chosen((), said["since"], said["until"], source=said["source"], where=where)
+    return intake.Asked(
+        wanted.selection,
+        tuple(digits.lower() for digits in said["accept_contract"]),
+        frozenset(lock.read(current.project.root).models),
+        group_by,
+        said["seed"],
+    )
+
+
+def _recipe(contracts: Sequence[Contract], said: Any) -> building.Recipe:
+    """How rows are made. Raises UsageError."""
+    balance = FieldPath(said["balance"], "--balance") if said["balance"] else None
+    if balance:
+        if not said["balance"].startswith(("arguments", "result")):
+            raise UsageError("--balance: by a field of the arguments or the result")
+        _refuse_unknown("--balance", balance.members, contracts)
+    return building.Recipe(
+        said["format_name"],
+        Holdout(said["validation"], said["test"]),
+        said["conflicts"],
+        said["near_duplicates"],
+        Draw(balance, said["each"], said["max_row_tokens"], said["max_tokens"], said["model"]),
+        said["jobs"],
+        _filters(said),
+    )
+
+
+_ELSEWHERE = ("format_name", "validation", "test", "no_holdout", "seed", "conflicts", "jobs")
+
+
+def _filters(said: Any) -> dict[str, Any]:
+    """What was asked for, by option, for the manifest: times as they are, not as how long ago."""
+    filters = {name: value for name, value in said.items() if value and name not in _ELSEWHERE}
+    wanted = chosen((), said["since"], said["until"]).selection
+    for name, time in (("since", wanted.since), ("until", wanted.until)):
+        if time:
+            filters[name] = time.isoformat()
+    return filters
+
+
+def _refuse_unknown(
+    option: str, members: frozenset[tuple[str, str]], contracts: Sequence[Contract]
+) -> None:
+    """Raises UsageError for a member of arguments or results that no contract has."""
+    for whole, name in sorted(members):
+        known: set[str] = set()
+        for contract in contracts:
+            schema = contract.inputs if whole == "arguments" else contract.tool["parameters"]
+            if whole == "result" and (contract.wraps_result or "properties" not in schema):
+                return
+            known |= schema["properties"].keys()
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            advice = (
+                f"did you mean {whole}.{close[0]}?"
+                if close
+                else f"known: {', '.join(sorted(known))}"
+            )
+            raise UsageError(f"{option}: no contract has {whole}.{name}; {advice}")
+
+
+def _tell(current: options.Session, built: building.Built, conflicts: str) -> None:
+    where = current.project.relative(built.folder.absolute())
+    rows = ", ".join(f"{split} {built.rows[split]}" for split in SPLITS if built.rows[split])
+    click.echo(f"{built.contract.function}: {rows or 'no rows'} in {where}/")
+    for reason, count in built.left_out.items():
+        such = ""
+        if reason == intake.MISFIT:
+            such = f" ({printable(built.tally.misfit)})"
+        elif reason == intake.OLDER:
+            older = built.tally.older.most_common(3)
+            such = f" ({', '.join(f'{printable(name[:12])}: {n}' for name, n in older)})"
+        click.echo(f"  left out: {report.counted(count, 'record')} {reason}{such}")
+    if built.conflicts:
+        calls = report.counted(built.conflicts, "call")
+        click.echo(f"  {calls} with more than one answer: {_TAKEN[conflicts]}")
+
+
+def _advice(built: Sequence[building.Built]) -> str:
+    """What to do where records were left out."""
+    for one in built:
+        for name, _ in one.tally.older.most_common(1):
+            return (
+                f"; take those of an older contract with --accept-contract {printable(name[:12])}"
+            )
+    return ""
