@@ -11,7 +11,8 @@ import click
 import pytest
 
 from distilgen.cli import _COMMANDS, cli
-from distilgen.config import Config, DispatchConfig, Price, Provider
+from distilgen.config import Config, DispatchConfig, Provider
+from distilgen.dataset.prices import Price
 from distilgen.rewrite.finding import KINDS
 from distilgen.runtime import configure
 from distilgen.runtime.settings import RECORDS, Settings

@@ -65,15 +65,18 @@ def test_three_digit_multiply_gives_instructors_rows(tmp_path: Path) -> None:
     assert len(said) == 10
     run("-c", "import three_digit_multiply as m; m.fn(286, b=521); m.fn(b=521, a=286)")
     build = ("-m", "distilgen", "dataset", "build", "--format", "openai-functions", "--no-holdout")
-    assert "left out: 1 record equal to an earlier one" in run(*build)
+    assert "left out: 1 record equal to another one" in run(*build)
     text = (folder / ".distilgen/datasets/three_digit_multiply.fn/train.jsonl").read_text("utf-8")
     lines = text.splitlines()
-    assert json.dumps(json.loads(lines[-1])) == json.dumps(ROW)
-    for line, output in zip(lines, said, strict=False):
-        a, b, result = re.findall(r"=(\d+)", output)
+    assert json.dumps(ROW) in [json.dumps(json.loads(line)) for line in lines]
+    rows = {}
+    for line in lines:
         call, answer = json.loads(line)["messages"][1:]
-        assert call["content"] == f"Return `fn({a}, b={b})`"
-        assert answer["function_call"]["arguments"] == f'{{"a":{a},"b":{b},"result":{result}}}'
+        rows[call["content"]] = answer["function_call"]["arguments"]
+    assert len(rows) == 11
+    for output in said:
+        a, b, result = re.findall(r"=(\d+)", output)
+        assert rows[f"Return `fn({a}, b={b})`"] == f'{{"a":{a},"b":{b},"result":{result}}}'
 
 
 def test_docs_show_the_contract_of_the_example() -> None:

@@ -1,0 +1,1 @@
+"""Teachers run over many inputs, to fill the records."""
