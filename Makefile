@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+USABLE := $(VENV)/.usable
 SERVERS := build/servers
 
 .PHONY: demo test test-servers check bench truth fuzz corpus behaviour clean
 
-demo: $(READY)  ## the loop on examples/, offline
+demo: $(USABLE)  ## the loop on examples/, offline
 	$(BIN)/python examples/demo.py
 
 test: check  ## style, types and tests
@@ -39,10 +40,15 @@ corpus: $(READY)  ## every function of 25,000 published files there and back; ne
 behaviour: $(READY)  ## packages pass their own tests when they are instrumented; needs the registry
 	$(BIN)/python benchmarks/behaviour.py
 
-$(READY): pyproject.toml
+# What users have; what the tests need besides is a gigabyte.
+$(USABLE): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[pdf]"
+	touch $(USABLE)
+
+$(READY): $(USABLE)
+	$(BIN)/python -m pip install --quiet --group dev
 	touch $(READY)
 
 $(SERVERS)/.ready: tests/real_servers/requirements.txt tests/real_servers/tiny_model.py

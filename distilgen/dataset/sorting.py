@@ -67,19 +67,24 @@ def merged(runs: Sequence[Path]) -> Iterator[list[bytes]]:
     next. They are sorted runs again, which Python's sort merges.
     """
     size = max(_READ, min(_READ_OF_ALL // max(len(runs), 1), 1 << 20))
-    files = [path.open("rb") for path in runs]
-    try:
-        chunks = [file.readlines(size) for file in files]
-        while any(chunks):
-            limit = min(chunk[-1] for chunk in chunks if chunk)
-            batch: list[bytes] = []
-            for number, chunk in enumerate(chunks):
-                if chunk and chunk[0] <= limit:
-                    end = bisect_right(chunk, limit)
-                    batch += chunk[:end]
-                    chunks[number] = chunk[end:] or files[number].readlines(size)
-            batch.sort()
-            yield batch
-    finally:
-        for file in files:
-            file.close()
+    starts = [0] * len(runs)
+
+    def more(number: int) -> list[bytes]:
+        # Opened for each piece: there may be more runs than a process may have files open.
+        with runs[number].open("rb") as file:
+            file.seek(starts[number])
+            lines = file.readlines(size)
+            starts[number] = file.tell()
+        return lines
+
+    chunks = [more(number) for number in range(len(runs))]
+    while any(chunks):
+        limit = min(chunk[-1] for chunk in chunks if chunk)
+        batch: list[bytes] = []
+        for number, chunk in enumerate(chunks):
+            if chunk and chunk[0] <= limit:
+                end = bisect_right(chunk, limit)
+                batch += chunk[:end]
+                chunks[number] = chunk[end:] or more(number)
+        batch.sort()
+        yield batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,3 +43,19 @@ def test_many_lines_in_runs_that_are_read_piece_by_piece(
     assert runs - 1 <= len(sorter.runs) <= runs + 1
     if runs > 1:
         assert max(map(len, batches)) < 10_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it is no limit of the system")
+def test_more_runs_than_files_may_be_open(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    sorter = Sorter(tmp_path, 1)
+    for number in range(300):
+        sorter.add(b"%d\n" % number)
+    assert len(sorter.runs) == 300
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
+    try:
+        assert sum(map(len, sorter.batches())) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
