@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from distilgen.cli import collect_inputs, options, report
-from distilgen.cli.record_lines import printable
-from distilgen.collection import engines, files, interpreter, mapping, recording, runner
-from distilgen.collection.given import Source
+from distilgen.cli import collect_inputs, collect_summary, options
+from distilgen.collection import engines, interpreter, recording, runner
 from distilgen.collection.pace import rate_of
-from distilgen.collection.progress import FEW, Progress
+from distilgen.collection.progress import Progress
 from distilgen.collection.teacher import import_roots, teacher_of
-from distilgen.errors import CLEAN, FINDINGS, CollectError, UsageError
+from distilgen.errors import CollectError, UsageError
 from distilgen.project import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from distilgen.collection.engines import Engine
-    from distilgen.collection.teacher import Teacher
+    from distilgen.contract import Contract
     from distilgen.project import Project
-    from distilgen.records.store import Store
     from distilgen.source.functions import Surveyed
 
-_INTERRUPTED = 130
+LOCAL, RAY = "local", "ray"
 _SAID = "distilgen.arguments"
 
 
@@ -63,27 +60,7 @@ def _bound(
 
 @click.command(cls=_Remembering)
 @click.argument("function")
-@click.option(
-    "--inputs", metavar="FILE|DIR|-",
-    help="Inputs: a file, all such files of a folder, or standard input.",
-)  # fmt: skip
-@click.option(
-    "--input-format", type=click.Choice(files.INPUT_FORMATS),
-    help="What the inputs are, where the name of the file does not say it.",
-)  # fmt: skip
-@click.option(
-    "--generate", type=click.IntRange(1), metavar="N",
-    help='Make so many inputs from the types of the parameters; needs "distilgen[generate]".',
-)  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Of --generate.")
-@click.option(
-    "--map", "columns", multiple=True, metavar="PARAMETER=COLUMN",
-    help="The column of a parameter that is not called like it. May be repeated.",
-)  # fmt: skip
-@click.option(
-    "--set", "constants", multiple=True, metavar="PARAMETER=JSON",
-    help="The same value in all calls: JSON, or else text. May be repeated.",
-)  # fmt: skip
+@collect_inputs.options
 @click.option(
     "--concurrency", type=click.IntRange(1, 1_000), default=4, show_default=True,
     help="Calls at a time: threads, or tasks where the function is async.",
@@ -99,7 +76,7 @@ def _bound(
 )  # fmt: skip
 @click.option(
     "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
-    help="Of one call; async functions only: a thread cannot be stopped.",
+    help="Of one try; async functions only, or --engine ray: a thread cannot be stopped.",
 )  # fmt: skip
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N",
@@ -115,7 +92,14 @@ def _bound(
     help="Write all inputs that went wrong into it, as JSON lines that --inputs takes.",
 )  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the file of --failures.")
-@collect_inputs.options
+@click.option(
+    "--engine", type=click.Choice((LOCAL, RAY)), default=LOCAL, show_default=True,
+    help='Who makes the calls: this process, or a Ray cluster; needs "distilgen[ray]".',
+)  # fmt: skip
+@click.option(
+    "--ray-address", metavar="ADDRESS",
+    help="The Ray cluster: HOST:PORT, auto, ray://…; default: one of its own, on this machine.",
+)  # fmt: skip
 @options.records
 @options.python
 @options.quiet
@@ -139,15 +123,18 @@ def command(folder: Path, python: str | None, **said: Any) -> int:
         store, url = recording.opened(said["records"], project.config.records, project.root)
         import_roots(project.roots)
         teacher = teacher_of(surveyed.name, lambda: project.freeze(surveyed))
-        engine = collect_inputs.engine(project, said)
+        engine = _engine(project, said)
         if said["timeout"] and not (teacher.is_async or engine):
             raise UsageError(
                 f"--timeout: {teacher.name} is not async, and a thread cannot be stopped"
             )
         recording.record_in(store, url, project.root)
         recording.keep_teacher(teacher)
-        chained = _chained(project, store, teacher, said) if said["from_"] is not None else None
-        source = chained.source if chained else _source(teacher, said)
+        wanted = collect_inputs.Wanted.of(teacher.typed, said)
+        chained = None
+        if said["from_"] is not None:
+            chained = wanted.chain(store, _contract(project, said["from_"]))
+        source = chained.source if chained else wanted.source()
         done = None if said["again"] else recording.done_in(store, url, teacher)
         with _failures(said["failures"], force=said["force"]) as file:
             is_shown = sys.stderr.isatty() and not said["quiet"]
@@ -161,61 +148,26 @@ def command(folder: Path, python: str | None, **said: Any) -> int:
         recording.finish()
         if chained:
             chained.tell(current)
-        return (
-            _end(outcome, progress, teacher, project.relative(store.place), said) or current.code()
-        )
+        _tell(outcome, progress, teacher.name, project.relative(store.place), said)
+        return collect_summary.code(outcome) or current.code()
 
 
 def _refuse(said: dict[str, Any]) -> None:
     """Raises UsageError for options that do not go together."""
-    kinds = {"--inputs": said["inputs"], "--generate": said["generate"]}
-    kinds |= {"--documents": said["documents"], "--from": said["from_"]}
-    named = [name for name, value in kinds.items() if value is not None]
-    if len(named) != 1:
-        several = " and ".join(named)
-        raise UsageError(
-            f"{several}: say one of them" if named else f"which inputs? Say {' or '.join(kinds)}"
-        )
-    if said["input_format"] and not said["inputs"]:
-        raise UsageError("--input-format is of --inputs")
     collect_inputs.refuse(said)
     if said["retry_on"] and not said["retries"]:
         raise UsageError("--retry-on: say how often by --retries")
     if said["force"] and not said["failures"]:
         raise UsageError("--force is of --failures")
+    if said["ray_address"] and said["engine"] != RAY:
+        raise UsageError(f"--ray-address is of --engine {RAY}")
 
 
-def _source(teacher: Teacher, said: dict[str, Any]) -> Source:
-    """The inputs that the user asks for. Raises UsageError, CollectError."""
-    constants = mapping.constants(said["constants"])
-    renamed = mapping.pairs("--map", said["columns"])
-    if said["documents"]:
-        return collect_inputs.Wanted(teacher.typed, said, renamed, constants).documents()
-    if said["generate"]:
-        from distilgen.collection import generated  # noqa: PLC0415 - Hypothesis, an extra
-
-        if renamed:
-            raise UsageError("--map: what is made has no columns")
-        return generated.source(teacher.typed, said["generate"], said["seed"], constants, _say)
-    found = files.files_of(said["inputs"], said["input_format"])
-    columns = mapping.Columns(teacher.typed, renamed, constants, _say)
-    rows = files.rows_of(found, said["input_format"])
-    return Source(columns.inputs(rows), files.total_of(found, said["input_format"]))
-
-
-def _chained(
-    project: Project, store: Store, teacher: Teacher, said: dict[str, Any]
-) -> collect_inputs.Chained:
-    """The results of another function as inputs. Raises UsageError, CollectError."""
-    before = _function(project, said["from_"])
+def _contract(project: Project, name: str) -> Contract:
+    """The contract that a function's records have now. Raises UsageError."""
+    found = _function(project, name)
     frozen = {contract.function: contract for contract in project.frozen()}
-    contract = frozen.get(before.name) or project.freeze(before)
-    renamed, constants = (
-        mapping.pairs("--map", said["columns"]),
-        mapping.constants(said["constants"]),
-    )
-    wanted = collect_inputs.Wanted(teacher.typed, said, renamed, constants)
-    return wanted.chain(store, contract)
+    return frozen.get(found.name) or project.freeze(found)
 
 
 def _function(project: Project, name: str) -> Surveyed:
@@ -245,6 +197,15 @@ def _named(project: Project, name: str) -> Surveyed:
     return found[0]
 
 
+def _engine(project: Project, said: dict[str, Any]) -> Engine | None:
+    """Who makes the calls; None for this process. Raises UsageError."""
+    if said["engine"] != RAY:
+        return None
+    from distilgen.collection.ray_engine import RayEngine  # noqa: PLC0415 - Ray, an extra
+
+    return RayEngine(project.root, project.roots, said["ray_address"])
+
+
 def _options(said: dict[str, Any], engine: Engine | None) -> runner.Options:
     manner = engines.Manner(
         concurrency=said["concurrency"],
@@ -263,59 +224,23 @@ def _failures(path: Path | None, *, force: bool) -> Iterator[BinaryIO | None]:
         return
     from distilgen.records import export  # noqa: PLC0415 - seldom asked for
 
-    with export.output(path, force=force) as file:
-        yield file
-
-
-def _end(
-    outcome: runner.Outcome, progress: Progress, teacher: Teacher, place: str, said: dict[str, Any]
-) -> int:
-    """Say what came of it; the exit code. Raises CollectError."""
-    wrong = outcome.failed + outcome.refused
-    if not (outcome.error or outcome.is_interrupted or outcome.begun or wrong or outcome.passed):
-        raise CollectError("there were no inputs")
-    for line in progress.first:
-        _say(line)
-    if wrong > FEW:
-        more = "" if said["failures"] else "; --failures FILE has all of them"
-        _say(f"and {wrong - FEW:,} more{more}")
-    if not said["quiet"]:
-        _say(_summary(outcome, teacher, place))
-    if outcome.error is not None:
-        raise outcome.error
-    if outcome.is_interrupted:
-        return _INTERRUPTED
-    if outcome.too_many:
+    try:
+        with export.output(path, force=force) as file:
+            yield file
+    except OSError as error:
         raise CollectError(
-            f"stopped: {outcome.failed:,} of {outcome.ended:,} calls failed; what was done stays "
-            "done, run the command again when the teacher works"
-        )
-    if wrong and not outcome.returned + outcome.known:
-        raise CollectError("no input gave a result")
-    return FINDINGS if wrong else CLEAN
+            f"--failures {path}: {error.strerror or error}; what was done stays done"
+        ) from error
 
 
-def _summary(outcome: runner.Outcome, teacher: Teacher, place: str) -> str:
-    parts = [f"{teacher.name}: {report.counted(outcome.returned, 'call')} returned"]
-    for count, text in (
-        (outcome.failed, "failed"),
-        (outcome.refused, "refused"),
-        (outcome.known, "done before"),
-        (outcome.repeated, "repeated"),
-    ):
-        if count:
-            parts.append(f"{count} {text}")
-    parts.append(f"records are in {place}")
-    if outcome.is_interrupted:
-        parts.append("stopped; what was done stays done, run the command again to go on")
-    elif outcome.is_limited:
-        parts.append("stopped at --limit; the next run goes on behind")
-    return "; ".join(parts)
+def _tell(
+    outcome: runner.Outcome, progress: Progress, name: str, place: str, said: dict[str, Any]
+) -> None:
+    for line in collect_summary.wrongs(progress, is_kept=said["failures"] is not None):
+        collect_inputs.tell(line)
+    if not said["quiet"] and not outcome.is_empty:
+        collect_inputs.tell(collect_summary.summary(outcome, name, place))
 
 
 def _least(*counts: int | None) -> int | None:
     return min((count for count in counts if count is not None), default=None)
-
-
-def _say(text: str) -> None:
-    click.echo(printable(text), err=True)

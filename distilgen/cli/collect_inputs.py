@@ -1,17 +1,20 @@
-"""The options of `distilgen collect` for documents, chains and clusters, and what they mean."""
+"""Where the inputs of `distilgen collect` come from: the options that say so, and their source."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_origin
 
 import click
 
 from distilgen.cli import report
 from distilgen.cli.record_filter import EVERYTHING, Reading
+from distilgen.cli.record_lines import printable
+from distilgen.collection import files, mapping
 from distilgen.collection.chunks import CHARACTERS, TOKENS, UNITS
+from distilgen.collection.given import Source
 from distilgen.errors import UsageError
 from distilgen.records.files import FileStore, files_of
 
@@ -20,18 +23,28 @@ if TYPE_CHECKING:
 
     from distilgen.cli.options import Session
     from distilgen.collection.chain import Answers
-    from distilgen.collection.engines import Engine
-    from distilgen.collection.given import Source
     from distilgen.collection.typed import Typed
     from distilgen.contract import Contract
-    from distilgen.project import Project
     from distilgen.records.store import Store
 
 SIZE = 512
-LOCAL, RAY = "local", "ray"
+SEED = 0
 _QUICK_BYTES = 32 * 1024 * 1024  # of records, which are read twice for a total
 
 _OPTIONS = (
+    click.option(
+        "--inputs", metavar="FILE|DIR|-",
+        help="Inputs: a file, all such files of a folder, or standard input.",
+    ),
+    click.option(
+        "--input-format", type=click.Choice(files.INPUT_FORMATS),
+        help="What the inputs are, where the name of the file does not say it.",
+    ),
+    click.option(
+        "--generate", type=click.IntRange(1), metavar="N",
+        help='Make so many inputs from the types of the parameters; needs "distilgen[generate]".',
+    ),
+    click.option("--seed", type=int, metavar="N", help=f"Of what is made; default: {SEED}."),
     click.option(
         "--documents", type=click.Path(path_type=Path), metavar="DIR|FILE",
         help="Inputs: the texts and PDFs of a folder, cut into chunks.",
@@ -62,52 +75,64 @@ _OPTIONS = (
         help="The parameter that gets the chunk, or what --each names.",
     ),
     click.option(
-        "--engine", type=click.Choice((LOCAL, RAY)), default=LOCAL, show_default=True,
-        help='Who makes the calls: this process, or a Ray cluster; needs "distilgen[ray]".',
+        "--map", "columns", multiple=True, metavar="PARAMETER=NAME",
+        help="What a parameter gets: a column, a fact of the document, or a path in the record. "
+        "May be repeated.",
     ),
     click.option(
-        "--ray-address", metavar="ADDRESS",
-        help="The Ray cluster: HOST:PORT, auto, ray://…; default: one of its own, on this machine.",
+        "--set", "constants", multiple=True, metavar="PARAMETER=JSON",
+        help="The same value in all calls: JSON, or else text. May be repeated.",
     ),
 )  # fmt: skip
 
 
 def options(function: Callable[..., int]) -> Callable[..., int]:
-    """The options for documents, chains and clusters."""
+    """The options that say where inputs come from."""
     for decorate in reversed(_OPTIONS):
         function = decorate(function)
     return function
 
 
 def refuse(said: Mapping[str, Any]) -> None:
-    """Raises UsageError for options without the one that they belong to."""
+    """Raises UsageError for none or several sources, and for options of another one."""
+    sources = {"--inputs": said["inputs"], "--generate": said["generate"]}
+    sources |= {"--documents": said["documents"], "--from": said["from_"]}
+    named = [name for name, value in sources.items() if value is not None]
+    if len(named) != 1:
+        several = " and ".join(named)
+        raise UsageError(
+            f"{several}: say one of them" if named else f"which inputs? Say {' or '.join(sources)}"
+        )
     belonging = {
+        "--inputs": {"--input-format": said["input_format"]},
+        "--generate": {"--seed": said["seed"]},
         "--documents": {
-            "--glob": said["globs"],
+            "--glob": said["globs"] or None,
             "--chunk-size": said["chunk_size"],
             "--step": said["step"],
             "--unit": said["unit"],
         },
         "--from": {"--each": said["each"]},
         "--documents or --from": {"--into": said["into"]},
+        "--inputs or --documents or --from": {"--map": said["columns"] or None},
     }
-    given = {"--documents": said["documents"], "--from": said["from_"]}
-    for owner, options_ in belonging.items():
-        if all(given[name] is None for name in owner.split(" or ")):
-            for name, value in options_.items():
-                if value:
-                    raise UsageError(f"{name} is of {owner}")
-    if said["ray_address"] and said["engine"] != RAY:
-        raise UsageError(f"--ray-address is of --engine {RAY}")
+    for owner, its in belonging.items():
+        if named[0] not in owner.split(" or "):
+            for name, value in its.items():
+                if value is not None:
+                    raise UsageError(f"{name} is of {owner}, not of {named[0]}")
+    if said["failures"] is not None:
+        _refuse_failures(said["failures"].resolve(), said["inputs"], said["documents"])
 
 
-def engine(project: Project, said: Mapping[str, Any]) -> Engine | None:
-    """Who makes the calls; None for this process. Raises UsageError."""
-    if said["engine"] != RAY:
-        return None
-    from distilgen.collection.ray_engine import RayEngine  # noqa: PLC0415 - Ray, an extra
-
-    return RayEngine(project.root, project.roots, said["ray_address"])
+def _refuse_failures(failures: Path, inputs: str | None, documents: Path | None) -> None:
+    """Raises UsageError where the file of failures would take the place of an input, or be one."""
+    place = documents or (Path(inputs) if inputs not in (None, files.STANDARD_INPUT) else None)
+    if place is None:
+        return
+    place = place.resolve()
+    if failures == place or place in (failures.parents if documents else [failures.parent]):
+        raise UsageError(f"--failures {failures.name}: would be among the inputs; name another")
 
 
 @dataclass(frozen=True)
@@ -123,7 +148,7 @@ class Chained:
         self.reading.tell(current)
         for reason, count in self.answers.left_out.items():
             said = f"left out: {report.counted(count, 'record')} {reason}"
-            click.echo(f"{self.answers.contract.function}: {said}", err=True)
+            tell(f"{self.answers.contract.function}: {said}")
 
 
 @dataclass(frozen=True)
@@ -135,17 +160,47 @@ class Wanted:
     renamed: Mapping[str, str]
     constants: Mapping[str, Any]
 
-    def documents(self) -> Source:
-        """The chunks of documents. Raises UsageError, CollectError."""
+    @classmethod
+    def of(cls, typed: Typed, said: Mapping[str, Any]) -> Self:
+        """As the options say. Raises UsageError, CollectError."""
+        renamed = mapping.pairs("--map", said["columns"])
+        wanted = cls(typed, said, renamed, mapping.constants(said["constants"]))
+        wanted._check()
+        return wanted
+
+    def source(self) -> Source:
+        """The inputs that need no records. Raises UsageError, CollectError."""
+        if self.said["documents"] is not None:
+            return self._documents()
+        if self.said["generate"] is not None:
+            return self._generated()
+        kind = self.said["input_format"]
+        found = files.files_of(self.said["inputs"], kind)
+        columns = mapping.Columns(self.typed, self.renamed, self.constants, tell)
+        return Source(columns.inputs(files.rows_of(found, kind)), files.total_of(found, kind))
+
+    def _generated(self) -> Source:
+        from distilgen.collection import generated  # noqa: PLC0415 - Hypothesis, an extra
+
+        count, seed = self.said["generate"], self.said["seed"] or SEED
+        return generated.source(self.typed, count, seed, self.constants, tell)
+
+    def _documents(self) -> Source:
         from distilgen.collection.chunks import Cut  # noqa: PLC0415 - one of several sources
         from distilgen.collection.documents import Documents  # noqa: PLC0415
 
         said = self.said
-        self._check()
         size = said["chunk_size"] or SIZE
         unit = said["unit"] or CHARACTERS
         cut = Cut(size, said["step"] or size, unit, _tokens() if unit == TOKENS else None)
         into = said["into"] or self._text_parameter()
+        filled = {into, *self.renamed, *self.constants}
+        empty = [name for name in self.typed.required if name not in filled]
+        if empty:
+            raise UsageError(
+                f"nothing is said for {', '.join(empty)}: give it a fact of the document by --map, "
+                "or a value by --set"
+            )
         found = Documents(said["documents"], cut, into, self.renamed, self.constants, said["globs"])
         return found.source()
 
@@ -153,7 +208,6 @@ class Wanted:
         """What the results of a function give. Raises UsageError, CollectError."""
         from distilgen.collection.chain import Answers, Chain  # noqa: PLC0415 - as above
 
-        self._check()
         each, into = self.said["each"] or "", self.said["into"] or ""
         chain = Chain(self.typed, each, into, self.renamed, self.constants)
         reading = Reading(store, EVERYTHING)
@@ -188,6 +242,11 @@ class Wanted:
         raise UsageError(f"{said}: {which}; name the one that gets the chunk by --into")
 
 
+def tell(text: str) -> None:
+    """Say it to the user, beside the output."""
+    click.echo(printable(text), err=True)
+
+
 def _plain(hint: Any) -> Any:
     """A type without what `Annotated` says of it."""
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
@@ -198,7 +257,7 @@ def _tokens() -> Callable[[str], int]:
 
     found = counter(None)
     if not found.exact:
-        click.echo("note: tokens are estimated: no table of tiktoken is here", err=True)
+        tell("note: tokens are estimated: no table of tiktoken is here")
     return found.count
 
 

@@ -56,7 +56,7 @@ class Answers:
     def __iter__(self) -> Iterator[Record]:
         self.left_out.clear()
         for record in self.records:
-            if record.function == self.contract.function:
+            if record.function == self.contract.function and not self._is_later(record):
                 reason = self._useless(record)
                 if reason:
                     self.left_out[reason] += 1
@@ -70,10 +70,11 @@ class Answers:
             return "answered by a student"
         if record.error is not None:
             return "of a call that raised"
-        began = began_at(record.at)
-        if began is not None and began >= self.before:
-            return "begun meanwhile"
         return "" if record.usable else "without a value that could not be recorded"
+
+    def _is_later(self, record: Record) -> bool:
+        began = began_at(record.at)
+        return began is not None and began >= self.before
 
     def why_none(self) -> str:
         """What to say where there are none."""

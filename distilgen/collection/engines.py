@@ -83,8 +83,10 @@ def in_threads(
     def work() -> None:
         while (call := feed.take()) is not None:
             busy.add(threading.get_ident())
-            _make(teacher, call, feed, pace, manner, ended)
-            busy.discard(threading.get_ident())
+            try:
+                _make(teacher, call, feed, pace, manner, ended)
+            finally:
+                busy.discard(threading.get_ident())
 
     # They die with the program: one that hangs must not keep it from ending.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(manner.concurrency)]

@@ -195,7 +195,8 @@ def _table(separator: str) -> Callable[[Path | None], Iterator[Row | Refused]]:
                 elif len(cells) != len(columns):
                     yield Refused(
                         f"{name}:{number}",
-                        f"cells: {len(cells)}, and the header has {len(columns)}",
+                        f"has {len(cells)} cell{'s' * (len(cells) != 1)}, and the header has "
+                        f"{len(columns)}",
                     )
                 else:
                     yield Row(

@@ -6,10 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
 from distilgen.collection.done import Done
-from distilgen.collection.given import Given, Source
+from distilgen.collection.given import Given, Source, as_json
 from distilgen.collection.typed import MisfitError, Typed, is_required
 from distilgen.errors import CollectError
 from distilgen.runtime import arguments
@@ -91,7 +89,8 @@ class _Generated:
                 "none of the inputs that were made of the types fits: a validator wants what no "
                 "type says; use --inputs"
             )
-        self.note(f"only {count} different inputs could be made of {self.count}")
+        some = "input" if count == 1 else "different inputs"
+        self.note(f"only {count} {some} could be made of {self.count}")
 
 
 def _key(made: Mapping[str, Any], given: Mapping[str, Any]) -> bytes:
@@ -99,7 +98,7 @@ def _key(made: Mapping[str, Any], given: Mapping[str, Any]) -> bytes:
     try:
         return arguments.canonical(made)
     except NotRedactedError:
-        return to_json(given, inf_nan_mode="constants", bytes_mode="base64", fallback=repr)
+        return as_json(given)
 
 
 def _draw(strategies: Mapping[str, Any], count: int, seed: int) -> list[dict[str, Any]]:

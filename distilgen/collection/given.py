@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from pydantic_core import PydanticSerializationError, to_json
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Refused:
-    """An input that cannot be run. reason: why, in the user's words. arguments: as far as known."""
+    """An input that cannot be run. reason: why, in the user's words. arguments: as far as known.
+    is_text: as of `Given`.
+    """
 
     origin: str
     reason: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    is_text: bool = False
 
 
 Inputs: TypeAlias = Iterable[Given | Refused]
@@ -39,3 +45,11 @@ class Source:
 
     inputs: Inputs
     total: int | None = None
+
+
+def as_json(values: Mapping[str, Any]) -> bytes:
+    """Values as they were found, as a JSON object that can be an input again."""
+    try:
+        return to_json(dict(values), inf_nan_mode="constants", bytes_mode="base64", fallback=str)
+    except PydanticSerializationError:  # half of a character, which JSON can say and UTF-8 cannot
+        return json.dumps(dict(values), default=str, separators=(",", ":")).encode()

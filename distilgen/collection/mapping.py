@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 OURS = "$"
 """What keys begin with that we wrote ourselves, beside the inputs of calls that failed."""
 
+TEXT = f"{OURS}text"
+"""The key that says of such an input that its values are cells of a table of text."""
+
 
 @dataclass
 class Columns:
@@ -34,17 +37,6 @@ class Columns:
     _unused: set[str] = field(default_factory=set)
     _is_first: bool = True
 
-    def __post_init__(self) -> None:
-        for option, names in (("--map", self.columns), ("--set", self.constants)):
-            for name in names:
-                if name not in self.typed.parameters:
-                    known = shown(self.typed.parameters)
-                    raise UsageError(f"{option} {name}: no such parameter; there are: {known}")
-        both = next((name for name in self.columns if name in self.constants), None)
-        if both is not None:
-            raise UsageError(f"{both}: is both in --map and in --set")
-        self.typed.refuse(self.columns, self.constants)
-
     def inputs(self, rows: Iterable[Row | Refused]) -> Iterator[Given | Refused]:
         """The inputs that rows are. Raises CollectError where none of a file could be one."""
         for row in rows:
@@ -60,13 +52,17 @@ class Columns:
             self._look_at(row, tuple(row.value), ())
         self._is_first = False
         values = dict(self.constants)
+        is_text = row.is_text or row.value.get(TEXT) is True
+        reason = ""
         for name in self.typed.parameters:
             column = self.columns.get(name, name)
             if name not in values and column in row.value:
                 values[name] = row.value[column]
             elif name in self.columns:
-                return Refused(row.origin, f"has no {column}, which {name} is to be", row.value)
-        return Given(values, row.origin, row.is_text)
+                reason = reason or f"has no {column}, which {name} is to be"
+        if reason:
+            return Refused(row.origin, reason, values, is_text)
+        return Given(values, row.origin, is_text)
 
     def _look_at(self, row: Row, there: tuple[str, ...], table: tuple[str, ...]) -> None:
         """Is anything here what the function wants? table: the columns that all rows have."""
@@ -104,6 +100,8 @@ class Columns:
             return Given({**self.constants, only[0]: row.value}, row.origin, row.is_text)
         if not self._is_first:
             return Refused(row.origin, "is no object")
+        if not left:
+            raise CollectError(f"{row.origin}: is a value, and no parameter is left for it")
         raise CollectError(
             f"{row.origin}: is a bare value, and the parameters are {shown(left)}: write objects, "
             "or leave one by --set PARAMETER=JSON"

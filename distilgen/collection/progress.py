@@ -1,20 +1,21 @@
-"""What the user sees of a collection: a line that moves, and at the end what went wrong."""
+"""What the user sees of a collection: a bar that grows, and at the end what went wrong."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from pydantic_core import to_json
-
-from distilgen.collection.mapping import OURS
+from distilgen.collection.given import as_json
+from distilgen.collection.mapping import OURS, TEXT
+from distilgen.errors import CollectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distilgen.collection.feed import Ended
-    from distilgen.collection.given import Refused
+    from distilgen.collection.given import Given, Refused
 
 FEW = 10
 """Inputs that went wrong, of which the end tells; there may be a file of all."""
@@ -22,6 +23,7 @@ FEW = 10
 _EVERY_S = 0.1
 _LATELY_S = 30.0
 _LONG = 300
+_BAR = 20  # columns
 
 
 class Progress:
@@ -55,10 +57,7 @@ class Progress:
         self._keep(f"{refused.origin}: {refused.reason}")
         if refused.arguments:
             error = {"type": "refused", "message": refused.reason}
-            arguments = to_json(
-                dict(refused.arguments), inf_nan_mode="constants", fallback=str, bytes_mode="base64"
-            )
-            self._write(arguments, refused.origin, error)
+            self._write(_raw(refused), refused.origin, error)
         self._show()
 
     def ended(self, ended: Ended) -> None:
@@ -69,9 +68,7 @@ class Progress:
             given = ended.call.given
             self._keep(f"{given.origin}: {_line(str(ended.failure))}")
             error = {"type": ended.failure.type, "message": ended.failure.message}
-            text = ended.call.text
-            if self._hides:
-                text = to_json(dict(given.arguments), inf_nan_mode="constants", fallback=str)
+            text = _raw(given) if self._hides else ended.call.text
             self._write(text, given.origin, error)
         self._show()
 
@@ -87,10 +84,16 @@ class Progress:
             sys.stderr.flush()
 
     def line(self) -> str:
-        """Where the collection is: how many inputs, failures, calls a second and what is left."""
+        """Where the collection is: how many inputs, failures, calls a second and what is left;
+        where the total is known, behind a bar.
+        """
         now = self._clock()
         done = self.calls + self.refusals + self._passed
-        parts = [f"{done:,}" if self.total is None else f"{done:,}/{max(self.total, done):,}"]
+        parts = [f"{done:,}"]
+        if self.total is not None:
+            total = max(self.total, done, 1)
+            bar = "#" * (_BAR * done // total)
+            parts = [f"[{bar:.<{_BAR}}] {done:,}/{total:,}"]
         if self.failed or self.refusals:
             parts.append(f"{self.failed + self.refusals:,} failed")
         speed = self._speed(now, self.calls)
@@ -115,15 +118,29 @@ class Progress:
     def _write(self, arguments: bytes, origin: str, error: dict[str, Any]) -> None:
         if self._failures is None:
             return
-        told = to_json({f"{OURS}origin": origin, f"{OURS}error": error})
+        told = as_json({f"{OURS}origin": origin, f"{OURS}error": error})
         row = arguments[:-1] + (b"," if arguments != b"{}" else b"") + told[1:]
-        self._failures.write(row + b"\n")
+        try:
+            self._failures.write(row + b"\n")
+        except OSError as full:
+            raise CollectError(
+                f"--failures cannot be written: {full.strerror or full}; what was done stays done"
+            ) from full
 
     def _show(self) -> None:
         if self._is_shown and self._clock() >= self._said:
             self._said = self._clock() + _EVERY_S
-            sys.stderr.write(f"\r{self.line()}\x1b[K")
+            room = shutil.get_terminal_size().columns - 1  # a line that is folded stays
+            sys.stderr.write(f"\r{self.line()[:room]}\x1b[K")
             sys.stderr.flush()
+
+
+def _raw(item: Given | Refused) -> bytes:
+    """The values of an input as they were found, as a JSON object that can be an input again."""
+    values = {k: v for k, v in item.arguments.items() if not k.startswith(OURS)}
+    if item.is_text:
+        values[TEXT] = True
+    return as_json(values)
 
 
 def _line(text: str) -> str:

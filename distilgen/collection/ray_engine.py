@@ -15,6 +15,8 @@ import importlib
 import importlib.util
 import os
 import queue
+import re
+import socket
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from distilgen.collection.feed import Ended, Feed
 
 _READY_S = 120.0
+_ANSWER_S = 10.0
+_PLACE = re.compile(r"(?:ray://)?([^/:]+):(\d+)")
 _LEFT_OUT = (".git/", ".venv/", ".distilgen/")  # of the project, where it is sent to a cluster
 
 
@@ -69,6 +73,7 @@ class RayEngine:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if self.address is None:  # nobody else is to reach it; read when Ray is imported
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+        self._refuse_absent()
         ray: Any = importlib.import_module("ray")
         try:
             ray.init(**self._cluster(manner.concurrency))
@@ -92,6 +97,17 @@ class RayEngine:
             ray.shutdown()
         if crew.error is not None:
             raise crew.error
+
+    def _refuse_absent(self) -> None:
+        """Raises CollectError where nobody answers: Ray would ask for minutes."""
+        place = _PLACE.fullmatch(self.address or "")
+        if place:
+            try:
+                socket.create_connection((place[1], int(place[2])), _ANSWER_S).close()
+            except (OSError, OverflowError) as error:
+                raise CollectError(
+                    f"Ray: {self.address} cannot be reached: {_first_line(error)}"
+                ) from error
 
     def _cluster(self, workers: int) -> dict[str, Any]:
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}

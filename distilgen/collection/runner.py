@@ -93,9 +93,10 @@ class Outcome:
         return self.returned + self.failed
 
     @property
-    def passed(self) -> int:
-        """Inputs that needed no call."""
-        return self.known + self.repeated
+    def is_empty(self) -> bool:
+        """Was the source read to its end, and had no input?"""
+        seen = self.begun + self.refused + self.known + self.repeated
+        return not (seen or self.error or self.is_interrupted)
 
 
 def run(
@@ -121,7 +122,7 @@ def run(
 class _Run:
     def __init__(self, teacher: Teacher, options: Options, told: Told, done: Done) -> None:
         self.outcome = Outcome()
-        self.error: CollectError | None = None
+        self.error: DistilgenError | OSError | None = None
         self.feed: Feed
         self._teacher, self._options, self._told, self._done = teacher, options, told, done
         self._turn = threading.Lock()
@@ -164,7 +165,11 @@ class _Run:
                 outcome.returned += 1
             else:
                 outcome.failed += 1
-            self._told.ended(ended)
+            try:
+                self._told.ended(ended)
+            except (DistilgenError, OSError) as error:
+                self.error = self.error or error
+                self.feed.stop()
             bound = self._options.failures
             if bound is not None and bound.is_passed(outcome.failed, outcome.ended):
                 outcome.too_many = True

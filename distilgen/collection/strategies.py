@@ -12,13 +12,16 @@ from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+import pydantic
 from pydantic import BaseModel, SecretBytes, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import to_json
 from typing_extensions import is_typeddict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_JSON: Any = pydantic.Json  # to mypy a type, and when it runs a class
 _MOST = 8  # items where nothing says how many
 _SEQUENCES = (list, abc.Sequence, abc.Collection, abc.Iterable, abc.MutableSequence)
 _SETS = (set, frozenset, abc.Set, abc.MutableSet)
@@ -31,8 +34,8 @@ class Unmakeable(Exception):  # noqa: N818 - it is caught where it is raised for
 
 
 def strategy(hint: Any) -> Any:
-    """A strategy that gives values which Pydantic takes for a type; each has been validated. Raises
-    Unmakeable.
+    """A strategy that gives values which Pydantic takes for a type, as Python's or as JSON; each
+    has been validated. Raises Unmakeable.
     """
     made = _Maker().of(hint, [])
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
@@ -41,6 +44,13 @@ def strategy(hint: Any) -> Any:
         try:
             adapter.validate_python(value)
         except ValidationError:
+            return not isinstance(value, str) and fits_as_json(value)
+        return True
+
+    def fits_as_json(value: Any) -> bool:
+        try:
+            adapter.validate_json(to_json(value))  # a list where a strict model wants a tuple
+        except ValueError:
             return False
         return True
 
@@ -63,6 +73,8 @@ class _Maker:
             return st.text() | st.integers() | st.booleans() | st.none()
         if hint is None or hint is type(None):
             return st.none()
+        if origin is typing.Annotated and any(isinstance(arg, _JSON) for arg in args[1:]):
+            return self.of(args[0], ()).map(lambda value: to_json(value).decode())
         if origin is typing.Annotated:
             return self.of(args[0], [*args[1:], *rules])
         if hasattr(hint, "__value__"):  # `type Name = …`
@@ -151,6 +163,9 @@ class _Maker:
         from hypothesis import strategies as st  # noqa: PLC0415 - an extra
         from hypothesis.errors import InvalidArgument, ResolutionFailed  # noqa: PLC0415
 
+        made = _times().get(hint)
+        if made is not None:
+            return made
         kind = getattr(hint, "__name__", "")
         if kind == "EmailStr":
             return st.emails()
@@ -214,6 +229,23 @@ def _texts(said: dict[str, Any]) -> Any:
         found = st.from_regex(pattern, alphabet=plain)
         return found.filter(lambda text: least <= len(text) and (most is None or len(text) <= most))
     return st.text(min_size=least, max_size=most)
+
+
+def _times() -> dict[Any, Any]:
+    """Pydantic's own dates and times. What is to be past or to come is so by any clock: the same
+    seed makes the same ones.
+    """
+    from hypothesis import strategies as st  # noqa: PLC0415 - an extra
+
+    past, to_come = dt.datetime(2000, 1, 1), dt.datetime(2100, 1, 1)  # noqa: DTZ001 - of no zone
+    return {
+        pydantic.AwareDatetime: st.datetimes(timezones=st.just(dt.UTC)),
+        pydantic.NaiveDatetime: st.datetimes(),
+        pydantic.PastDatetime: st.datetimes(max_value=past),
+        pydantic.FutureDatetime: st.datetimes(min_value=to_come),
+        pydantic.PastDate: st.dates(max_value=past.date()),
+        pydantic.FutureDate: st.dates(min_value=to_come.date()),
+    }
 
 
 def _numbers(kind: type, said: dict[str, Any]) -> Any:

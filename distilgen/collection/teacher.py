@@ -12,10 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
 from distilgen.collection.feed import Call, Failure, ResultError
-from distilgen.collection.given import Given, Refused
+from distilgen.collection.given import Given, Refused, as_json
 from distilgen.collection.typed import MisfitError, Typed
 from distilgen.errors import CollectError
 from distilgen.records.record import TOO_LARGE, UNSERIALIZABLE, marked, marker_in
@@ -59,15 +57,14 @@ class Teacher:
             values = self.typed.values(given)
             text = self._recorded(values)
         except MisfitError as error:
-            return Refused(given.origin, str(error), given.arguments)
+            return Refused(given.origin, str(error), given.arguments, given.is_text)
         return Call(given, values, text)
 
     def key(self, call: Call) -> bytes:
         """What tells calls apart, where their records may not."""
         if not self.hides:
             return call.text
-        given = dict(call.given.arguments)
-        return to_json(given, inf_nan_mode="constants", bytes_mode="base64", fallback=repr)
+        return as_json(call.given.arguments)
 
     def call(self, values: Mapping[str, Any], taken: int = 0) -> None:
         """Call it, and see that the result can be recorded; a generator is exhausted. taken: bytes

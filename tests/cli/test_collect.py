@@ -256,12 +256,19 @@ def test_inputs_are_made_of_types(distilgen: Cli) -> None:
         (["reply", "--inputs", "a.txt", "--timeout", "5"], 2, "a thread cannot be stopped"),
         (["reply", "--inputs", "a.txt", "--force"], 2, "--force is of --failures"),
         (["reply", "--generate", "5", "--input-format", "csv"], 2, "is of --inputs"),
-        (["reply", "--generate", "5", "--map", "text=a"], 2, "what is made has no columns"),
+        (["reply", "--generate", "5", "--map", "text=a"], 2, "or --from, not of --generate"),
+        (["reply", "--generate", "5", "--set", "x=1"], 2, "--set x: no such parameter"),
+        (["reply", "--inputs", "a.txt", "--seed", "0"], 2, "--seed is of --generate"),
+        (["reply", "--inputs", "a.txt", "--map", "text=a", "--set", "text=b"], 2,
+         "text: is both in --map and in --set"),
+        (["reply", "--inputs", "a.txt", "--failures", "a.txt", "--force"], 2,
+         "--failures a.txt: would be among the inputs"),
+        (["reply", "--inputs", ".", "--failures", "f.jsonl"], 2, "would be among the inputs"),
         (["reply", "--inputs", "empty.csv"], 123, "there were no inputs"),
         (["reply", "--inputs", "a.txt", "--records", "logging:x"], 2, "cannot be read back"),
         (["reply", "--inputs", "a.txt", "--python", "no/python"], 2, "cannot run the interpreter"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_done_is_said(
     distilgen: Cli, arguments: Sequence[str], code: int, message: str
 ) -> None:
@@ -399,6 +406,22 @@ def test_what_a_killed_run_left_in_its_spool_is_sent_first(
     listed = work("records", "list", "--json", "--no-errors", "--limit", "2000", "--records", url)
     results = [json.loads(line)["arguments"]["n"] for line in listed.out.splitlines()]
     assert sorted(results) == [n for n in range(1_000) if n % 100 != 7]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_whoever_waits_for_standard_input_may_be_stopped(work: Cli) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "distilgen", "collect", "slow", "--inputs", "-", "--input-format",
+         "jsonl"],
+        cwd=work.folder, stdin=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
+    )  # fmt: skip
+    with child:
+        assert child.stdin is not None
+        child.stdin.write('{"n": 1}\n')
+        child.stdin.flush()
+        wait_for(lambda: len(recorded(places(work))) == 1)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(60) == 130
 
 
 def test_standard_input_is_read_as_it_comes(work: Cli) -> None:

@@ -169,6 +169,15 @@ def test_older_records_are_left_out_and_counted(reading: Cli) -> None:
             2, "chunk: is both in --into and in --map", id="filled twice",
         ),
         pytest.param(
+            ["answer", "--documents", "docs", "--into", "chunk"],
+            2, "nothing is said for question: give it a fact of the document by --map",
+            id="a parameter that nothing fills",
+        ),
+        pytest.param(
+            ["questions", "--documents", "docs", "--failures", "docs/f.jsonl"],
+            2, "--failures f.jsonl: would be among the inputs", id="failures among documents",
+        ),
+        pytest.param(
             ["questions", "--documents", "docs", "--chunk-size", "4", "--step", "5"],
             2, "--step 5 is more than --chunk-size 4", id="a gap",
         ),

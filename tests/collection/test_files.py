@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ def rows(path: Path | str, input_format: str | None = None) -> list[tuple[Any, s
             "a.csv",
             b"n,t\n1\n1,2,3\n4,5\n",
             [
-                ("has 1 cells, and the header has 2", ":2"),
+                ("has 1 cell, and the header has 2", ":2"),
                 ("has 3 cells, and the header has 2", ":3"),
                 ({"n": "4", "t": "5"}, ":4"),
             ],
@@ -93,7 +93,7 @@ def test_lines_that_are_no_json_are_told_one_by_one(tmp_path: Path) -> None:
         ("a.csv", "n\n1\n".encode("utf-16"), r"a\.csv: is UTF-16, not UTF-8"),
         ("a.csv", b"n\n1\n\0\0\n", r"a\.csv:3: is binary, not text"),
         ("a.jsonl", b"\x7fELF\0\0", r"a\.jsonl: is binary, not text"),
-        ("a.csv", b'n\n"open\n', r"a\.csv:2: is no table of text .*a quote may not be closed"),
+        ("a.csv", b'n\n"open\n', r"a\.csv:2: is no table of text .*is a quote never closed"),
         ("a.csv", b"n,n\n1,2\n", r"a\.csv:1: the header names n twice"),
         ("a.csv", b",\n1,2\n", r"a\.csv:1: the header names no column"),
         ("a.json", b'{"n":1}', r"a\.json: holds an object, not a list of inputs"),
@@ -143,10 +143,17 @@ def test_standard_input_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
         files_of("-", None)
     with pytest.raises(UsageError, match="name a file"):
         files_of("-", "parquet")
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"n\n1\n")))
-    assert list(rows_of(files_of("-", "csv"), "csv")) == [
-        Row({"n": "1"}, "standard input:2", ("n",), True)
-    ]
+    reading, writing = os.pipe()
+    os.write(writing, b"n\n1\n")
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert list(rows_of(files_of("-", "csv"), "csv")) == [
+            Row({"n": "1"}, "standard input:2", ("n",), True)
+        ]
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed"):
+        files_of("-", "csv")
     assert total_of([None], "csv") is None
 
 

@@ -14,7 +14,21 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field, HttpUrl, RootModel, SecretStr, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    Field,
+    FutureDate,
+    FutureDatetime,
+    HttpUrl,
+    Json,
+    NaiveDatetime,
+    PastDate,
+    PastDatetime,
+    RootModel,
+    SecretStr,
+    field_validator,
+)
 from typing_extensions import TypedDict
 
 from distilgen.collection.generated import source
@@ -77,6 +91,14 @@ class Keys(TypedDict):
     b: NotRequired[str]
 
 
+class Exact(BaseModel):
+    model_config = {"strict": True}
+
+    tags: tuple[str, ...]
+    when: dt.date
+    size: Size
+
+
 class Odd:
     def __init__(self, value: Any) -> None: ...
 
@@ -121,6 +143,13 @@ def made(annotation: Any, count: int = 20, seed: int = 0, **constants: Any) -> l
         Path,
         SecretStr,
         HttpUrl,
+        AwareDatetime,
+        NaiveDatetime,
+        PastDatetime,
+        FutureDatetime,
+        PastDate,
+        FutureDate,
+        Json[list[int]],
         Any,
         Line,
         Order,
@@ -129,6 +158,7 @@ def made(annotation: Any, count: int = 20, seed: int = 0, **constants: Any) -> l
         Point,
         Plain,
         Keys,
+        Exact,
         Holder,
         list[Line],
         set[str],

@@ -55,6 +55,16 @@ def test_columns_may_be_named_and_values_fixed() -> None:
     ]
 
 
+def test_what_is_known_of_a_row_without_a_column_is_kept_by_parameter() -> None:
+    found = columns(renamed={"text": "q", "n": "m"}).inputs([Row({"q": "a"}, ":1")])
+    assert list(found) == [Refused(":1", "has no m, which n is to be", {"text": "a"})]
+
+
+def test_cells_that_failed_before_are_still_cells() -> None:
+    found = columns().inputs([Row({"text": "a", "n": "1", "$text": True}, "f.jsonl:1")])
+    assert list(found) == [Given({"text": "a", "n": "1"}, "f.jsonl:1", is_text=True)]
+
+
 def test_a_table_without_a_column_is_refused_at_once() -> None:
     message = (
         r"a\.csv:2: there is no column for n; the columns are: text, m; the parameters are: text, "
@@ -75,6 +85,8 @@ def test_objects_may_differ_from_row_to_row() -> None:
 def test_a_bare_value_is_for_the_only_parameter() -> None:
     assert given(columns(one), Row("a", ":1")) == [{"text": "a"}]
     assert given(columns(fixed={"n": 1}), Row("a", ":1")) == [{"n": 1, "text": "a"}]
+    with pytest.raises(CollectError, match="is a value, and no parameter is left for it"):
+        given(columns(one, fixed={"text": "a", "tone": "b"}), Row("a", ":1"))
     with pytest.raises(CollectError, match="is a bare value, and the parameters are text, n, tone"):
         given(columns(), Row("a", ":1"))
 
@@ -82,15 +94,6 @@ def test_a_bare_value_is_for_the_only_parameter() -> None:
 def test_what_was_refused_before_stays_so() -> None:
     refused = Refused(":1", "is no JSON")
     assert list(columns().inputs([refused])) == [refused]
-
-
-def test_options_name_parameters() -> None:
-    with pytest.raises(UsageError, match="--map q: no such parameter; there are: text, n, tone"):
-        columns(renamed={"q": "text"})
-    with pytest.raises(UsageError, match="--set q: no such parameter"):
-        columns(fixed={"q": 1})
-    with pytest.raises(UsageError, match="n: is both in --map and in --set"):
-        columns(renamed={"n": "a"}, fixed={"n": 1})
 
 
 def test_pairs() -> None:

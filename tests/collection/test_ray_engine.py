@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from distilgen import cli
+from distilgen.collection.engines import Manner
+from distilgen.collection.feed import Feed
 from distilgen.collection.ray_engine import RayEngine
-from distilgen.errors import UsageError
+from distilgen.errors import CollectError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -131,3 +134,13 @@ def test_ray_is_asked_for_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"needs Ray: pip install \"distilgen\[ray\]\""):
         RayEngine(tmp_path, [tmp_path])
+
+
+@pytest.mark.parametrize("ahead", ["", "ray://"])
+def test_a_cluster_that_is_not_there_is_named_at_once(tmp_path: Path, ahead: str) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"{ahead}127.0.0.1:{bound.getsockname()[1]}"
+        engine: Any = RayEngine(tmp_path, (), address)
+        with pytest.raises(CollectError, match=f"Ray: {address} cannot be reached"):
+            engine(None, Feed(iter(())), Manner(), None)

@@ -40,6 +40,18 @@ ASYNC = SYNC.replace("def f", "async def f").replace(
 )
 
 
+class Deaf:
+    """Cannot write down what it hears."""
+
+    def refused(self, _refused: Refused) -> None:
+        raise CollectError("the disk is full")
+
+    def ended(self, _ended: Ended) -> None:
+        raise OSError(28, "the disk is full")
+
+    def passed(self) -> None: ...
+
+
 @dataclass
 class Heard:
     """What a run told."""
@@ -75,6 +87,16 @@ def collect(
         key: options.pop(key) for key in list(options) if key in Manner.__dataclass_fields__
     })  # fmt: skip
     return run(teacher, inputs(numbers), Options(manner, **options), heard, done), heard
+
+
+@pytest.mark.parametrize("text", [SYNC, ASYNC], ids=["threads", "tasks"])
+@pytest.mark.parametrize("number", [1, "none"])
+def test_a_run_of_which_nothing_can_be_told_is_stopped(
+    teach: Teach, text: str, number: int | str
+) -> None:
+    outcome = run(teach(text), inputs([number, *range(100, 300)]), Options(), Deaf())
+    assert "the disk is full" in str(outcome.error)
+    assert outcome.ended < 100
 
 
 @pytest.mark.parametrize("text", [SYNC, ASYNC], ids=["threads", "tasks"])
