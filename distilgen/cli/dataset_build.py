@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 
 from distilgen import lock
 from distilgen.cli import options, report
+from distilgen.cli.plan_page import ESTIMATED
 from distilgen.cli.record_filter import (
     chosen,
     say_malformed,
@@ -23,6 +25,7 @@ from distilgen.dataset import answers, build as building, intake, writers
 from distilgen.dataset.drawn import Draw
 from distilgen.dataset.holdout import Holdout
 from distilgen.dataset.manifest import SPLITS
+from distilgen.dataset.tokens import counter
 from distilgen.errors import UsageError
 from distilgen.records.where import Path as FieldPath, Where
 from distilgen.rewrite import journal
@@ -116,12 +119,7 @@ def build(
     manifest.json in a folder named after it. Equal calls never fall on two sides, and the same
     records give the same files, byte for byte.
     """
-    if said["no_holdout"]:
-        said |= {"validation": 0.0, "test": 0.0}
-    if said["validation"] + said["test"] >= 1:
-        raise UsageError("--validation and --test leave nothing to train on")
-    if said["each"] and not said["balance"]:
-        raise UsageError("--each says how many of each value: of which field? Say --balance, too")
+    said |= _refuse_senseless(said)
     with options.session(folder) as current:
         project = current.project
         contracts = options.chosen_contracts(current, functions)
@@ -141,10 +139,36 @@ def build(
         for name, count in sorted(found.unknown.items()) if not functions else ():
             counted = f"{report.counted(count, 'record')}, but no contract of that name: left out"
             click.echo(f"{printable(name)}: {counted}", err=True)
+        if (said["max_tokens"] or said["max_row_tokens"]) and not counter(said["model"]).exact:
+            click.echo(f"note: {ESTIMATED}", err=True)
         if not any(built.rows for built in outcome.built):
             click.echo(f"no rows: nothing to train on{_advice(outcome.built)}", err=True)
             current.failed = True
         return current.code()
+
+
+def _refuse_senseless(said: Any) -> dict[str, float]:
+    """The shares that are held out. Raises UsageError for options that make no sense together."""
+    context = click.get_current_context()
+    shares = {name: said[name] for name in ("validation", "test")}
+    for name in (*shares, "near_duplicates"):
+        if math.isnan(said[name] or 0):
+            raise UsageError(f"--{name.replace('_', '-')}: should be a number")
+        is_said = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if said["no_holdout"] and name in shares and is_said and said[name]:
+            raise UsageError(f"--no-holdout or --{name}, not both")
+    if said["no_holdout"]:
+        shares = dict.fromkeys(shares, 0.0)
+    if sum(shares.values()) >= 1:
+        raise UsageError("--validation and --test leave nothing to train on")
+    if said["each"] and not said["balance"]:
+        raise UsageError("--each says how many of each value: of which field? Say --balance, too")
+    if said["model"] and not (said["max_tokens"] or said["max_row_tokens"]):
+        raise UsageError(
+            "--model says whose tokens are counted: how many? Say --max-tokens or "
+            "--max-row-tokens, too"
+        )
+    return shares
 
 
 def _asked(current: options.Session, contracts: Sequence[Contract], said: Any) -> intake.Asked:
@@ -203,8 +227,10 @@ def _refuse_unknown(
         known: set[str] = set()
         for contract in contracts:
             schema = contract.inputs if whole == "arguments" else contract.tool["parameters"]
-            if whole == "result" and (contract.wraps_result or "properties" not in schema):
+            if whole == "result" and contract.wraps_result:
                 return
+            if "properties" not in schema or schema.get("additionalProperties"):
+                return  # it may have any
             known |= schema["properties"].keys()
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)

@@ -17,7 +17,7 @@ import shutil
 import signal
 import threading
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
@@ -29,13 +29,14 @@ from distilgen.dataset.drawn import Draw, Drawn
 from distilgen.dataset.holdout import Holdout
 from distilgen.dataset.intake import Asked, Found, Intake, Tally
 from distilgen.dataset.sorting import HELD, Sorter, merged
-from distilgen.dataset.writers import Staged, suffix_of
+from distilgen.dataset.writers import FORMATS, Staged, suffix_of
 from distilgen.errors import DatasetError, RecordError
 from distilgen.records.files import FileStore, files_of, told as told_of
 from distilgen.rewrite import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from multiprocessing.connection import Connection
     from pathlib import Path
 
     from distilgen.contract import Contract
@@ -99,14 +100,15 @@ def build(
     """Build a dataset for each contract that has records, in a folder named after its function.
 
     contracts: those frozen in the project now. told: is called with the share of the work that is
-    done, where that is known. A dataset that is there is replaced when all rows
-    are on the disk: its manifest goes first and comes last, so that half of one is none.
+    done, where that is known. A dataset that is there is replaced when all files of
+    all datasets are written: its manifest goes first and comes last, so that half of one is none.
 
-    Raises RecordError when there is no record at all; DatasetError where the disk is full, or
-    another process builds here for minutes.
+    Raises RecordError when there is no record at all; DatasetError where the disk is full, where a
+    process that reads is killed, or another one builds here for minutes.
     """
     told = told or _nobody
-    known = sorted(contracts, key=attrgetter("function"))
+    named = {contract.function: contract for contract in contracts}
+    known = sorted(named.values(), key=attrgetter("function"))
     _refuse_shared(known)
     with _workplace(output) as work, _room(output):
         found, batches = _read(
@@ -127,7 +129,7 @@ def build(
                     contextlib.closing(_Dataset(known[number], work / str(number), recipe))
                 )
                 staged[number].write(group)
-        built = []
+        made: list[tuple[Built, _Dataset]] = []
         for number, contract in enumerate(known):
             if contract.function in found.tallies:
                 tally = found.tallies[contract.function]
@@ -137,9 +139,11 @@ def build(
                 one.left_out = tally.left_out + answers.left_out.get(number, Counter())
                 one.left_out += Counter({near.NEAR: nearly.get(number, 0)}) + dataset.left_out
                 one.conflicts = answers.conflicts[number]
-                _place(one, dataset, asked, recipe)
-                built.append(one)
-    return Outcome(built, found)
+                _describe(one, dataset, asked, recipe)
+                made.append((one, dataset))
+        for one, dataset in made:
+            _place(one, dataset)
+    return Outcome([one for one, _ in made], found)
 
 
 def _nobody(share: float) -> None:
@@ -231,28 +235,60 @@ def _read(
         return intake.found, sorter.batches()
     found = Found()
     runs: list[Path] = []
-    with ProcessPoolExecutor(
-        min(jobs, len(files)), multiprocessing.get_context("spawn"), _heed_parent
-    ) as pool:
-        take = partial(_taken, list(contracts), asked, work)
-        for (more, written), size in zip(pool.map(take, files), sizes, strict=True):
-            found.add(more)
-            runs += written
-            done += size
-            told(done / whole)
+    take = partial(_taken, list(contracts), asked, work)
+    try:
+        with _readers(min(jobs, len(files))) as pool:
+            with _uninterrupted():
+                taken = [pool.submit(take, path) for path in files]
+            for future, size in zip(taken, sizes, strict=True):
+                more, written = future.result()
+                found.add(more)
+                runs += written
+                done += size
+                told(done / whole)
+    except BrokenExecutor as error:
+        raise DatasetError(
+            f"{store.place}: a process that read it was killed, for memory, say; run it again "
+            "with --jobs 1"
+        ) from error
     return found, merged(runs)
 
 
-def _heed_parent() -> None:
-    """On Ctrl-C, which is said to the whole terminal, the process that started us gives us no more
-    files. When it is killed, we end.
+@contextlib.contextmanager
+def _readers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end at once where the work in this one ends early, be it killed."""
+    spawn = multiprocessing.get_context("spawn")
+    theirs, ours = spawn.Pipe(duplex=False)
+    with theirs, ours, ProcessPoolExecutor(jobs, spawn, _heed_parent, (theirs,)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            ours.close()
+            raise
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits, and processes that start meanwhile never hear of it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _heed_parent(pipe: Connection) -> None:
+    """Ctrl-C is said to the whole terminal; the process that started us decides what it means. We
+    end when it closes its end of the pipe.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - for the type checker
 
     def end() -> None:
-        parent.join()
+        with contextlib.suppress(EOFError, OSError):
+            pipe.recv_bytes()
         os._exit(1)
 
     threading.Thread(target=end, daemon=True).start()
@@ -305,18 +341,11 @@ class _Dataset:
             file.close()
 
 
-def _place(one: Built, dataset: _Dataset, asked: Asked, recipe: Recipe) -> None:
-    """Put the files of a function in their places."""
-    one.folder.mkdir(parents=True, exist_ok=True)
-    (one.folder / manifest.NAME).unlink(missing_ok=True)
-    for split in manifest.SPLITS:  # one of an earlier build must not be taken for ours
-        for old in one.folder.glob(f"{split}.*"):
-            old.unlink()
-    for part in dataset.parts.values():
-        replace.rename(dataset.folder / part.file, one.folder / part.file)
-    replace.sync([one.folder])
+def _describe(one: Built, dataset: _Dataset, asked: Asked, recipe: Recipe) -> None:
+    """Write the manifest of a function beside its files, which are not in their places yet."""
+    dataset.folder.mkdir(exist_ok=True)
     manifest.write(
-        one.folder,
+        dataset.folder,
         manifest.Manifest(
             function=one.contract.function,
             contract=one.contract.fingerprint,
@@ -330,3 +359,17 @@ def _place(one: Built, dataset: _Dataset, asked: Asked, recipe: Recipe) -> None:
             files=dataset.parts,
         ),
     )
+
+
+def _place(one: Built, dataset: _Dataset) -> None:
+    """Put the files of a function in their places."""
+    one.folder.mkdir(parents=True, exist_ok=True)
+    (one.folder / manifest.NAME).unlink(missing_ok=True)
+    for split in manifest.SPLITS:  # one of an earlier build must not be taken for ours
+        for suffix in set(map(suffix_of, FORMATS)):
+            (one.folder / f"{split}.{suffix}").unlink(missing_ok=True)
+    for part in dataset.parts.values():
+        replace.rename(dataset.folder / part.file, one.folder / part.file)
+    replace.sync([one.folder])
+    replace.rename(dataset.folder / manifest.NAME, one.folder / manifest.NAME)
+    replace.sync([one.folder])

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from distilgen.contract import canonical_json
 from distilgen.dataset import template
 from distilgen.dataset.answers import Call
+from distilgen.dataset.reading import trained_format
 from distilgen.dataset.tokens import counter
 from distilgen.errors import DatasetError
 from distilgen.records.where import ABSENT
-from distilgen.rows import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -129,11 +129,9 @@ class Drawn:
         held.unlink()
 
     def _tokens(self) -> Callable[[Call], int]:
-        """Counts the tokens of a call's row; of a table's, those of its texts."""
+        """Counts the tokens of a call's row as a student sees it."""
         count = counter(self._draw.model)
-        if self._format not in FORMATS:
-            return lambda call: count.count(call.arguments.decode() + call.result.decode())
-        render = template.renderer(self._contract, self._format)
+        render = template.renderer(self._contract, trained_format(self._format))
         return lambda call: count.of_row(json.loads(render(call)))
 
 

@@ -227,7 +227,8 @@ class Intake:
         group = ""
         if record is not None and asked.group_by is not None:
             value = asked.group_by(record)
-            group = "" if value is ABSENT else self._digest(canonical(value))
+            if value is not ABSENT and value is not None:  # no trace_id is none in common
+                group = self._digest(canonical(value))
         at, name = values["at"], values["id"]
         at = at[:-1] if len(at) == _AT and at[-1] == "Z" else _settled(at)
         if not (name.isascii() and name.isprintable()):

@@ -3,6 +3,8 @@
 MinHash and locality-sensitive hashing, by datasketch (an extra): of two calls, the share of runs of
 three words that both have is estimated, and calls above the threshold are found without comparing
 each with each. (A. Z. Broder, "On the resemblance and containment of documents", 1997)
+
+A character of a script that puts no blanks between words counts as a word.
 """
 
 from __future__ import annotations
@@ -23,7 +25,13 @@ NEAR = "nearly equal to another one"
 
 _PERMUTATIONS = 64
 _WORDS = 3  # in a run
-_WORD = re.compile(r"\w+|[^\w\s]")
+_UNSPACED = (  # Thai and Lao, Burmese, Khmer, kana, Chinese characters
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+|[^\w\s]")
+_FOUND_FROM = 0.9  # the hashes find no nearer ones alone: with so few, datasketch refuses to
+_WEIGHTS = (0.1, 0.9)  # found in vain, missed: what is found is looked at again
 
 
 def distinct(calls: Iterable[Call], threshold: float, left_out: dict[int, int]) -> Iterator[Call]:
@@ -43,13 +51,17 @@ def distinct(calls: Iterable[Call], threshold: float, left_out: dict[int, int]) 
     for call in calls:
         if call.number != number:
             number = call.number
-            known = sketches.MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS)
+            known = sketches.MinHashLSH(
+                min(threshold, _FOUND_FROM), _PERMUTATIONS, weights=_WEIGHTS
+            )
+            kept: dict[bytes, Any] = {}
         made = sketches.MinHash(num_perm=_PERMUTATIONS)
         made.update_batch(_runs(call.arguments))
-        if known.query(made):
+        if any(made.jaccard(kept[name]) >= threshold for name in known.query(made)):
             left_out[number] = left_out.get(number, 0) + 1
             continue
         known.insert(call.digest, made, check_duplication=False)
+        kept[call.digest] = sketches.LeanMinHash(made)
         yield call
 
 

@@ -49,13 +49,17 @@ def rows(
 def as_trained(
     format_name: str, contract: Contract | None, row: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The row that a student sees: of a format that has only values, that of `openai-tools`.
-
-    Raises ValueError for what is no row.
+    """The row that a student sees, in the format `trained_format`. Raises ValueError for what is no
+    row.
     """
-    if format_name not in _VALUES or contract is None:
+    if trained_format(format_name) == format_name or contract is None:
         return row
     return openai_tools(contract, *call_of("raw", contract, row))
+
+
+def trained_format(format_name: str) -> str:
+    """The format of what a student sees: of one that has only values, `openai-tools`."""
+    return "openai-tools" if format_name in _VALUES else format_name
 
 
 def result_of(format_name: str, contract: Contract, row: Mapping[str, Any]) -> Any:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from distilgen.agreement import Agreement
 from distilgen.dataset import reading
@@ -26,6 +27,9 @@ class Row:
 
     messages: list[dict[str, Any]]
     answer: Any
+
+
+_Answered: TypeAlias = tuple[Row, Any, Exception | None]
 
 
 def rows(contract: Contract, path: Path, format_name: str) -> Iterator[Row]:
@@ -58,14 +62,15 @@ def measure(
     """
     agreement = Agreement()
 
-    def answer(row: Row) -> tuple[Row, Any, Exception | None]:
+    def answer(row: Row) -> _Answered:
         try:
             return row, ask(contract, row), None
         except Exception as error:  # noqa: BLE001 - a call that fails is a result
             return row, None, error
 
     with ThreadPoolExecutor(concurrency) as pool:
-        for row, given, error in pool.map(answer, rows(contract, path, format_name)):
+        asked = (pool.submit(answer, row) for row in rows(contract, path, format_name))
+        for row, given, error in _in_turn(asked, 2 * concurrency):
             if error is None or isinstance(error, ValueError):
                 agreement.add(row.answer, given, failed=error is not None)
             else:
@@ -73,6 +78,19 @@ def measure(
             if error:
                 told(str(error))
     return agreement
+
+
+def _in_turn(asked: Iterator[Future[_Answered]], ahead: int) -> Iterator[_Answered]:
+    """What was answered, in the order of the questions, of which no more than `ahead` wait: memory
+    holds these, and where a row cannot be read, or on Ctrl-C, no others are asked and paid for.
+    """
+    waiting: deque[Future[_Answered]] = deque()
+    for future in asked:
+        waiting.append(future)
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def openai_student(client: Any, model: str) -> Callable[[Contract, Row], Any]:

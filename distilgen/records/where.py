@@ -54,7 +54,7 @@ class Path:
     def __init__(self, text: str, told: str) -> None:
         """told: what to call it in an error. Raises UsageError."""
         self.text = text
-        node = _parsed(text, told)
+        node = _parsed(text, told, "result.score")
         self.members = _members(node)
         self._value = _path_of(node, text, told)
 
@@ -71,7 +71,7 @@ class Where:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        node = _parsed(text, "--where")
+        node = _parsed(text, "--where", 'result.score > 3 and arguments.language == "de"')
         self.members = _members(node)
         self._value = _value_of(node, text)
 
@@ -89,15 +89,12 @@ class Where:
         return bool(self._value(record))
 
 
-def _parsed(text: str, told: str) -> ast.expr:
+def _parsed(text: str, told: str, such: str) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "cannot be read"
-        raise UsageError(
-            f"{told} {text!r}: {reason}; write it as in Python: result.score > 3 and "
-            'arguments.language == "de"'
-        ) from None
+        raise UsageError(f"{told} {text!r}: {reason}; write it as in Python: {such}") from None
 
 
 def _members(node: ast.expr) -> frozenset[tuple[str, str]]:
@@ -130,7 +127,7 @@ def _value_of(node: ast.expr, text: str) -> Value:
             items = [_value_of(item, text) for item in elts]
             return lambda record: [item(record) for item in items]
         case ast.Call(ast.Name(name), args, []) if name in FUNCTIONS:
-            return _called(name, [_value_of(arg, text) for arg in args], text)
+            return _called(name, args, text)
         case ast.Name(name) if name in _CONSTANTS:
             return lambda _: _CONSTANTS[name]
     return _path_of(node, text, "--where")
@@ -201,17 +198,18 @@ def _comparison(node: ast.Compare, text: str) -> Value:
     return holds
 
 
-def _called(name: str, args: list[Value], text: str) -> Value:
+def _called(name: str, args: list[ast.expr], text: str) -> Value:
     wanted = 2 if name == "matches" else 1
     if len(args) != wanted:
         raise UsageError(f"--where {text!r}: {name} takes {wanted} values, not {len(args)}")
-    first = args[0]
+    first, *rest = (_value_of(arg, text) for arg in args)
     if name == "len":
         return lambda record: _length(first(record))
     if name == "lower":
         return lambda record: _lowered(first(record))
-    pattern = args[1]
-    return lambda record: _matches(first(record), pattern(record), text)
+    if isinstance(args[1], ast.Constant) and isinstance(args[1].value, str):
+        _pattern(args[1].value, text)  # so that a wrong one is told before the first record
+    return lambda record: _matches(first(record), rest[0](record), text)
 
 
 def _length(value: Any) -> Any:
@@ -226,7 +224,11 @@ def _matches(value: Any, pattern: Any, text: str) -> bool:
     """Does a regular expression match anywhere in a text?"""
     if not isinstance(value, str) or not isinstance(pattern, str):
         return False
+    return _pattern(pattern, text).search(value) is not None
+
+
+def _pattern(pattern: str, text: str) -> re.Pattern[str]:
     try:
-        return re.search(pattern, value) is not None
-    except re.error as error:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"--where {text!r}: {pattern!r} is no pattern: {error}") from None

@@ -157,6 +157,11 @@ def test_what_is_asked_for_stands_in_the_manifest(distilgen: Cli, records: Recor
         (("--format", "openai"), "Invalid value for '--format'"),
         (("--since", "soon"), "soon: is no time"),
         (("--validation", "1"), "0<=x<1"),
+        (("--validation", "nan"), "--validation: should be a number"),
+        (("--near-duplicates", "nan"), "--near-duplicates: should be a number"),
+        (("--no-holdout", "--test", "0.2"), "--no-holdout or --test, not both"),
+        (("--model", "gpt-4.1"), "Say --max-tokens or --max-row-tokens, too"),
+        (("--where", "matches(result.to, '[')"), "is no pattern"),
     ],
 )
 def test_options_that_cannot_be(
@@ -223,6 +228,31 @@ def test_every_format(name: str, distilgen: Cli, records: Records) -> None:
     assert not any(
         path.suffix in (".csv", ".parquet") for path in (distilgen.folder / FOLDER).iterdir()
     )
+
+
+def test_a_model_that_takes_any_field_may_have_the_one_that_is_asked_for(
+    distilgen: Cli, records: Records
+) -> None:
+    models = distilgen.read("src/shop/models.py")
+    distilgen.write({
+        "src/shop/models.py": models.replace(
+            "(BaseModel):\n", '(BaseModel, extra="allow"):\n', 1
+        )
+    })  # fmt: skip
+    distilgen("instrument", "src")
+    records({f"{n}": f'{{"to":"{n}","urgent":false,"more":{n}}}' for n in range(5)})
+    ran = distilgen("dataset", "build", "--no-holdout", "--where", "result.more > 2")
+    assert ran.code == 0
+    assert "train 2 in" in ran.out
+
+
+@pytest.mark.parametrize("option", ["--max-tokens", "--max-row-tokens"])
+def test_a_limit_that_is_estimated_is_told(option: str, distilgen: Cli, records: Records) -> None:
+    distilgen("instrument", "src")
+    records(_answers(3))
+    ran = distilgen("dataset", "build", option, "100000", "--model", "somebody/model-7b")
+    assert ran.code == 0
+    assert "note: tokens are estimated" in ran.err
 
 
 def test_two_functions_of_one_folder(distilgen: Cli, records: Records) -> None:

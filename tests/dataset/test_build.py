@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilgen.dataset import build as building
+from distilgen.dataset import build as building, manifest
 from distilgen.dataset.build import Outcome, Recipe, build
 from distilgen.dataset.drawn import Draw
 from distilgen.dataset.holdout import Holdout
-from distilgen.dataset.intake import Asked
+from distilgen.dataset.intake import Asked, Found
 from distilgen.dataset.manifest import folder_name
+from distilgen.dataset.plan import measure
+from distilgen.dataset.tokens import counter
 from distilgen.dataset.writers import FORMATS
 from distilgen.errors import DatasetError, RecordError
 from distilgen.records.files import FileStore
@@ -307,6 +312,85 @@ def test_a_second_build_writes_the_same_and_removes_what_is_no_longer(
     assert sorted(path.name for path in one.folder.iterdir()) == ["manifest.json", "train.jsonl"]
 
 
+def test_files_of_the_user_stay(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    (one,) = built(store(line("a")), tmp_path, contract, format="csv").built
+    notes = one.folder / "train.notes.md"
+    notes.write_text("mine", "utf-8")
+    built(store(line("b")), tmp_path, contract)
+    names = sorted(path.name for path in one.folder.iterdir())
+    assert names == ["manifest.json", "train.jsonl", "train.notes.md"]
+
+
+def test_a_function_that_is_named_twice_is_built_once(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    (one,) = built(store(line("a")), tmp_path, contract, contract).built
+    assert one.rows == {"train": 1}
+
+
+def test_no_dataset_is_replaced_before_all_are_written(
+    line: Line,
+    store: Store,
+    contract: Contract,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = replace(contract, function="shop.zoo:f")
+    folder = store(line("a"), line("a", function=other.function))
+    (one, _) = built(folder, tmp_path, contract, other).built
+    before = {path.name: path.read_bytes() for path in one.folder.iterdir()}
+    write = manifest.write
+
+    def fail(place: Path, said: Any) -> None:
+        if said.function == other.function:
+            raise OSError(errno.ENOSPC, "no space")
+        write(place, said)
+
+    monkeypatch.setattr(manifest, "write", fail)
+    with pytest.raises(DatasetError, match="the datasets there are as they were"):
+        built(store(line("b")), tmp_path, contract, other)
+    assert {path.name: path.read_bytes() for path in one.folder.iterdir()} == before
+
+
+def _killed(*_: Any) -> None:
+    os._exit(9)
+
+
+def _slow(_contracts: Any, _asked: Any, _work: Path, path: Path) -> Any:
+    if not path.stem.endswith("1"):
+        time.sleep(3)
+        path.with_suffix(".done").touch()
+    return Found(), []
+
+
+def test_processes_end_at_once_when_the_work_does(
+    line: Line, store: Store, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "ALONE", 0)
+    monkeypatch.setattr(building, "_taken", _slow)
+    folder = store(line("a"))
+    store(line("b"))
+
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt(share)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(FileStore(folder), [contract], tmp_path, Asked(), Recipe(jobs=2), stop)
+    assert not list(folder.glob("*.done"))
+    assert not list(tmp_path.glob(".build-*"))
+
+
+def test_a_process_that_is_killed_is_told(
+    line: Line, store: Store, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "ALONE", 0)
+    monkeypatch.setattr(building, "_taken", _killed)
+    with pytest.raises(DatasetError, match="was killed, for memory, say; run it again with --jobs"):
+        built(store(line("a")), tmp_path, contract, jobs=2)
+
+
 def test_each_function_has_its_own_folder(
     line: Line, store: Store, contract: Contract, tmp_path: Path
 ) -> None:
@@ -441,6 +525,18 @@ def test_a_group_is_not_divided(
     assert sum(map(len, sides)) == 20
 
 
+def test_calls_that_have_no_group_in_common(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    lines = [line(n, result={"customer": None}) for n in range(200)]
+    for name in ("trace_id", "result.customer", "result.gone"):
+        asked = Asked(group_by=FieldPath(name, "--group-by"))
+        (one,) = built(
+            store(*lines), tmp_path, contract, asked=asked, holdout=Holdout(0.3, 0.3)
+        ).built
+        assert len(one.rows) == 3
+
+
 def test_only_what_is_asked_for(
     line: Line, store: Store, contract: Contract, tmp_path: Path
 ) -> None:
@@ -481,6 +577,26 @@ def test_near_duplicates_are_dropped_on_request(
     assert {"quite another text", 7} < set(topics(one.folder))
 
 
+@pytest.mark.parametrize("share", [0.2, 0.9, 0.95, 0.97, 1.0])
+def test_the_nearness_that_is_asked_for(
+    share: float, line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    words = [f"word{n}" for n in range(300)]
+    half = " ".join([*words[:150], *(f"other{n}" for n in range(150))])
+    folder = store(line(" ".join(words)), line("  ".join(words)), line(half))
+    (one,) = built(folder, tmp_path, contract, near=share).built
+    assert one.rows == {"train": 2 if share > 0.5 else 1}
+
+
+def test_near_duplicates_without_blanks_between_words(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    text = "".join(chr(0x4E00 + 7 * n) for n in range(60))
+    folder = store(line(text), line(f"{text}了"), line(text[::-1]))
+    (one,) = built(folder, tmp_path, contract, near=0.8).built
+    assert one.rows == {"train": 2}
+
+
 def test_train_is_balanced_and_what_is_held_out_is_not(
     line: Line, store: Store, contract: Contract, tmp_path: Path
 ) -> None:
@@ -512,6 +628,19 @@ def test_a_field_of_too_many_values_is_no_field_to_balance(
 def test_tokens_are_limited(line: Line, store: Store, contract: Contract, tmp_path: Path) -> None:
     texts = [f"{number} " + "word " * 10 for number in range(40)]
     folder = store(*map(line, texts), line("word " * 5000))
+    for name in FORMATS:  # of a table, the row that a student sees
+        draw = Draw(row_tokens=1000)
+        (one,) = built(folder, tmp_path, contract, draw=draw, format=name).built
+        assert one.rows == {"train": 40}
+        (part,) = manifest.read(one.folder).files.values()
+        path = one.folder / part.file
+        size = measure(path, name, contract, counter(None), limit=1000)
+        draw = Draw(row_tokens=max(n for _, n in size.longest) - 1)
+        (one,) = built(folder, tmp_path, contract, draw=draw, format=name).built
+        assert one.rows["train"] < 40
+        draw = Draw(row_tokens=1000, train_tokens=size.tokens)
+        (one,) = built(folder, tmp_path, contract, draw=draw, format=name).built
+        assert one.rows["train"] == 40
     (one,) = built(folder, tmp_path, contract, draw=Draw(row_tokens=1000)).built
     assert one.rows == {"train": 40}
     assert one.left_out == {"with more tokens than a row may have": 1}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from distilgen.contract import Contract, canonical_json
 from distilgen.dataset.tables import CsvTable, ParquetTable
 from distilgen.errors import DatasetError
+from distilgen.evaluation import student
 from distilgen.evaluation.student import Row, measure, rows
 from distilgen.rows import FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CALLS = [({"topic": "é"}, {"subject": "é"}), ({"topic": "a\n"}, {"subject": None})]
@@ -55,3 +58,27 @@ def test_a_student_is_measured_on_them(contract: Contract, tmp_path: Path) -> No
     told: list[str] = []
     found = measure(contract, written(tmp_path, contract, "csv"), "csv", ask, told.append)
     assert (found.calls, found.share, told) == (2, 0.5, ["no idea"])
+
+
+def test_no_more_rows_are_read_than_wait_for_an_answer(
+    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path, contract, "raw")
+    path.write_bytes(path.read_bytes() * 50)
+    read = 0
+    ahead: list[int] = []
+
+    def counted(*given: Any) -> Iterator[Row]:
+        nonlocal read
+        for row in rows(*given):
+            read += 1
+            yield row
+
+    def ask(_: Contract, row: Row) -> object:
+        time.sleep(0.001)
+        ahead.append(read - len(ahead))
+        return row.answer
+
+    monkeypatch.setattr(student, "rows", counted)
+    assert measure(contract, path, "raw", ask, print, concurrency=1).calls == 100
+    assert max(ahead) <= 3

@@ -80,9 +80,13 @@ def test_what_is_no_condition(text: str, wrong: str) -> None:
         Where(text)
 
 
-def test_a_pattern_that_is_none() -> None:
+@pytest.mark.parametrize("pattern", ["[", "a{99999999999999}"])
+def test_a_pattern_that_is_none(pattern: str) -> None:
     with pytest.raises(UsageError, match="is no pattern"):
-        Where("matches(result.to, '[')")(RECORD)
+        Where(f"matches(result.gone, {pattern!r})")
+    record = Record("1", "f", "c", "", 0, {"p": pattern}, "teacher", "text")
+    with pytest.raises(UsageError, match="is no pattern"):
+        Where("matches(result, arguments.p)")(record)
 
 
 def test_members_that_are_named() -> None:
@@ -100,6 +104,8 @@ def test_paths() -> None:
     assert Path("source", "--by")(RECORD) == "teacher"
     with pytest.raises(UsageError, match="--by 'lines': 'lines' is nothing"):
         Path("lines", "--by")
+    with pytest.raises(UsageError, match=r"--by 'result\.': .*; write it as in Python: result"):
+        Path("result.", "--by")
 
 
 def test_they_travel_to_other_processes() -> None:
