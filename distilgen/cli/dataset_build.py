@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import os
@@ -21,7 +22,8 @@ from distilgen.cli.record_filter import (
     where_option,
 )
 from distilgen.cli.record_lines import printable
-from distilgen.dataset import answers, build as building, intake, writers
+from distilgen.dataset import answers, build as building, fields, intake, writers
+from distilgen.dataset.conflicts import NAME as CONFLICTS
 from distilgen.dataset.drawn import Draw
 from distilgen.dataset.holdout import Holdout
 from distilgen.dataset.manifest import SPLITS
@@ -35,9 +37,19 @@ if TYPE_CHECKING:
 
     from distilgen.contract import Contract
 
-_share = click.FloatRange(0, 1, max_open=True)
+
+def _share(_context: click.Context, _option: click.Parameter, said: str) -> float:
+    """From 0 to below 1: `0.1` or `10%`."""
+    with contextlib.suppress(ValueError):
+        read = float(said.removesuffix("%")) / (100 if said.endswith("%") else 1)
+        if 0 <= read < 1:
+            return read
+    raise click.BadParameter(f"{said!r} is no share from 0 to below 1, such as 0.1 or 10%")
+
+
 _count = click.IntRange(1)
 _JOBS = 2  # each has its own memory
+_FEW = 3  # older contracts that are told
 _TAKEN = {
     answers.MAJORITY: "the majority's is taken",
     answers.LATEST: "the latest is taken",
@@ -69,9 +81,11 @@ _rows = (
 )  # fmt: skip
 _splits = (
     click.option(
-        "--validation", type=_share, default=0.1, show_default=True, help="Share held out."
+        "--validation", callback=_share, default="0.1", show_default=True, help="Share held out."
     ),
-    click.option("--test", type=_share, default=0.1, show_default=True, help="Share held out."),
+    click.option(
+        "--test", callback=_share, default="0.1", show_default=True, help="Share held out."
+    ),
     click.option("--no-holdout", is_flag=True, help="Train on everything: both shares are 0."),
     click.option(
         "--group-by", metavar="FIELD",
@@ -135,12 +149,18 @@ def build(
         if found.first:
             say_malformed(current, found.malformed, found.first)
         for built in outcome.built:
-            _tell(current, built, recipe.conflicts)
+            _tell(current, built, asked, recipe)
         for name, count in sorted(found.unknown.items()) if not functions else ():
             counted = f"{report.counted(count, 'record')}, but no contract of that name: left out"
             click.echo(f"{printable(name)}: {counted}", err=True)
         if (said["max_tokens"] or said["max_row_tokens"]) and not counter(said["model"]).exact:
             click.echo(f"note: {ESTIMATED}", err=True)
+        wrong = _refuse_unmet(said, outcome.built)
+        if wrong:
+            click.echo(wrong, err=True)
+            current.failed = True
+        if functions and not all(built.rows for built in outcome.built):
+            current.failed = True
         if not any(built.rows for built in outcome.built):
             click.echo(f"no rows: nothing to train on{_advice(outcome.built)}", err=True)
             current.failed = True
@@ -151,11 +171,11 @@ def _refuse_senseless(said: Any) -> dict[str, float]:
     """The shares that are held out. Raises UsageError for options that make no sense together."""
     context = click.get_current_context()
     shares = {name: said[name] for name in ("validation", "test")}
-    for name in (*shares, "near_duplicates"):
-        if math.isnan(said[name] or 0):
-            raise UsageError(f"--{name.replace('_', '-')}: should be a number")
+    if math.isnan(said["near_duplicates"] or 0):
+        raise UsageError("--near-duplicates: should be a number")
+    for name in shares:
         is_said = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if said["no_holdout"] and name in shares and is_said and said[name]:
+        if said["no_holdout"] and is_said and said[name]:
             raise UsageError(f"--no-holdout or --{name}, not both")
     if said["no_holdout"]:
         shares = dict.fromkeys(shares, 0.0)
@@ -223,40 +243,65 @@ def _refuse_unknown(
     option: str, members: frozenset[tuple[str, str]], contracts: Sequence[Contract]
 ) -> None:
     """Raises UsageError for a member of arguments or results that no contract has."""
+    if any(fields.has(contract, members) for contract in contracts):
+        return
     for whole, name in sorted(members):
-        known: set[str] = set()
-        for contract in contracts:
-            schema = contract.inputs if whole == "arguments" else contract.tool["parameters"]
-            if whole == "result" and contract.wraps_result:
-                return
-            if "properties" not in schema or schema.get("additionalProperties"):
-                return  # it may have any
-            known |= schema["properties"].keys()
+        names = [fields.known(contract, whole) or () for contract in contracts]
+        known = sorted({one for some in names for one in some})
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
-            advice = (
-                f"did you mean {whole}.{close[0]}?"
-                if close
-                else f"known: {', '.join(sorted(known))}"
-            )
+            advice = f"did you mean {whole}.{close[0]}?" if close else f"known: {', '.join(known)}"
             raise UsageError(f"{option}: no contract has {whole}.{name}; {advice}")
+    together = " and ".join(f"{whole}.{name}" for whole, name in sorted(members))
+    raise UsageError(f"{option}: no contract has both {together}")
 
 
-def _tell(current: options.Session, built: building.Built, conflicts: str) -> None:
+def _tell(
+    current: options.Session,
+    built: building.Built,
+    asked: intake.Asked,
+    recipe: building.Recipe,
+) -> None:
     where = current.project.relative(built.folder.absolute())
-    rows = ", ".join(f"{split} {built.rows[split]}" for split in SPLITS if built.rows[split])
-    click.echo(f"{built.contract.function}: {rows or 'no rows'} in {where}/")
+    rows = ", ".join(f"{split} {built.rows[split]:,}" for split in SPLITS if built.rows[split])
+    if rows:
+        click.echo(f"{built.contract.function}: {rows} in {where}/")
+    else:
+        stays = f"; what is in {where}/ stays" if built.folder.exists() else ""
+        click.echo(f"{built.contract.function}: no rows{stays}")
     for reason, count in built.left_out.items():
         such = ""
         if reason == intake.MISFIT:
             such = f" ({printable(built.tally.misfit)})"
         elif reason == intake.OLDER:
-            older = built.tally.older.most_common(3)
-            such = f" ({', '.join(f'{printable(name[:12])}: {n}' for name, n in older)})"
+            older = [
+                f"{printable(name[:12])}: {records:,}"
+                for name, records in built.tally.older.most_common()
+                if not name.startswith(asked.accepted)
+            ]
+            such = f" ({', '.join(older[:_FEW])})"
         click.echo(f"  left out: {report.counted(count, 'record')} {reason}{such}")
     if built.conflicts:
         calls = report.counted(built.conflicts, "call")
-        click.echo(f"  {calls} with more than one answer: {_TAKEN[conflicts]}")
+        taken = _TAKEN[recipe.conflicts]
+        listed = f"; they are in {where}/{CONFLICTS}" if rows else ""
+        click.echo(f"  {calls} with more than one answer: {taken}{listed}")
+    shares = {"validation": recipe.holdout.validation, "test": recipe.holdout.test, "train": 1.0}
+    for split, share in shares.items():
+        if rows and share and not built.rows[split]:
+            click.echo(f"  note: {split} has no rows: {rows} is too few to share", err=True)
+
+
+def _refuse_unmet(said: Any, built: Sequence[building.Built]) -> str:
+    """What is wrong with a contract that was to be accepted; nothing where there were records."""
+    older = {name for one in built for name in one.tally.older}
+    for digits in said["accept_contract"]:
+        if not any(name.startswith(digits.lower()) for name in older):
+            there = ", ".join(sorted(printable(name[:12]) for name in older)) or "none"
+            return (
+                f"--accept-contract {digits}: no record is of such a contract; there are: {there}"
+            )
+    return ""
 
 
 def _advice(built: Sequence[building.Built]) -> str:

@@ -13,7 +13,7 @@ import click
 
 from distilgen import servers
 from distilgen.errors import CLEAN, FAILED, MissingCredentialsError, SourceError, UsageError
-from distilgen.project import Project, unknown
+from distilgen.project import Project, matches, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -234,15 +234,15 @@ def the_contract(current: Session, name: str) -> Contract:
 
 
 def chosen_contracts(current: Session, names: Sequence[str]) -> list[Contract]:
-    """The frozen contracts of the project, all or those of the named functions. Raises UsageError
-    for a name that is not there, and where nothing is frozen.
+    """The frozen contracts of the project, all or those of the named functions, or of globs. Raises
+    UsageError for a name that is not there, and where nothing is frozen.
     """
     contracts = list(current.project.frozen())
     if not contracts:
         raise UsageError("no contract is frozen; run `distilgen instrument` first")
     chosen = []
     for name in names:
-        found = [c for c in contracts if name in (c.function, c.function.rpartition(":")[2])]
+        found = [c for c in contracts if matches(c.function, [name])]
         if not found:
             known = [part for c in contracts for part in (c.function, c.function.split(":")[1])]
             raise UsageError(f"{name}: {unknown(name, known)}")

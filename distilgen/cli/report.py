@@ -203,4 +203,4 @@ def _lines(raw: bytes | None) -> list[bytes]:
 
 def counted(count: int, word: str) -> str:
     """`1 file`, `2 files`."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

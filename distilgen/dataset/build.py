@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distilgen.dataset import manifest, near
 from distilgen.dataset.answers import MAJORITY, Answers
+from distilgen.dataset.conflicts import NAME as CONFLICTS, Report
 from distilgen.dataset.drawn import Draw, Drawn
 from distilgen.dataset.holdout import Holdout
 from distilgen.dataset.intake import Asked, Found, Intake, Tally
@@ -102,6 +103,7 @@ def build(
     contracts: those frozen in the project now. told: is called with the share of the work that is
     done, where that is known. A dataset that is there is replaced when all files of
     all datasets are written: its manifest goes first and comes last, so that half of one is none.
+    Where no row came of the records, it stays.
 
     Raises RecordError when there is no record at all; DatasetError where the disk is full, where a
     process that reads is killed, or another one builds here for minutes.
@@ -115,8 +117,12 @@ def build(
             store, known, asked, recipe.jobs, work, lambda share: told(share * _READING)
         )
         if not (found.tallies or found.malformed or found.unknown):
-            raise RecordError(f"{store.place}: no records; run the instrumented program first")
-        answers = Answers(recipe.conflicts)
+            raise RecordError(
+                f"{store.place}: no records; run the instrumented program first, or "
+                "`distilgen collect`"
+            )
+        report = Report(work)
+        answers = Answers(recipe.conflicts, report.add)
         taken = sum(tally.taken for tally in found.tallies.values())
         calls = answers.calls(_followed(batches, taken, told))
         nearly: dict[int, int] = {}
@@ -124,26 +130,31 @@ def build(
             calls = near.distinct(calls, recipe.near, nearly)
         staged: dict[int, _Dataset] = {}
         with contextlib.ExitStack() as open_files:
+            open_files.callback(report.close)
             for number, group in itertools.groupby(calls, attrgetter("number")):
                 staged[number] = open_files.enter_context(
                     contextlib.closing(_Dataset(known[number], work / str(number), recipe))
                 )
                 staged[number].write(group)
-        made: list[tuple[Built, _Dataset]] = []
+        made: list[Built] = []
         for number, contract in enumerate(known):
             if contract.function in found.tallies:
                 tally = found.tallies[contract.function]
-                dataset = staged.get(number) or _Dataset(contract, work / str(number), recipe)
                 one = Built(contract, output / manifest.folder_name(contract), tally)
-                one.rows = Counter({split: part.rows for split, part in dataset.parts.items()})
                 one.left_out = tally.left_out + answers.left_out.get(number, Counter())
-                one.left_out += Counter({near.NEAR: nearly.get(number, 0)}) + dataset.left_out
+                one.left_out += Counter({near.NEAR: nearly.get(number, 0)})
                 one.conflicts = answers.conflicts[number]
-                _describe(one, dataset, asked, recipe)
-                made.append((one, dataset))
-        for one, dataset in made:
-            _place(one, dataset)
-    return Outcome([one for one, _ in made], found)
+                if number in staged:
+                    one.left_out += staged[number].left_out
+                    parts = staged[number].parts
+                    one.rows = Counter({split: part.rows for split, part in parts.items()})
+                made.append(one)
+        placed = [(one, staged[known.index(one.contract)]) for one in made if one.rows]
+        for one, dataset in placed:
+            _describe(one, dataset, asked, recipe)
+        for one, dataset in placed:
+            _place(one, dataset, report.path(known.index(one.contract)))
+    return Outcome(made, found)
 
 
 def _nobody(share: float) -> None:
@@ -154,7 +165,8 @@ def _refuse_shared(contracts: Sequence[Contract]) -> None:
     """Raises DatasetError where two functions would have one folder."""
     folders: dict[str, str] = {}
     for contract in contracts:
-        other = folders.setdefault(manifest.folder_name(contract), contract.function)
+        name = manifest.folder_name(contract).casefold()  # which is one to some systems
+        other = folders.setdefault(name, contract.function)
         if other != contract.function:
             raise DatasetError(
                 f"{contract.function} and {other} would be built into one folder; name one of them"
@@ -343,7 +355,6 @@ class _Dataset:
 
 def _describe(one: Built, dataset: _Dataset, asked: Asked, recipe: Recipe) -> None:
     """Write the manifest of a function beside its files, which are not in their places yet."""
-    dataset.folder.mkdir(exist_ok=True)
     manifest.write(
         dataset.folder,
         manifest.Manifest(
@@ -361,15 +372,18 @@ def _describe(one: Built, dataset: _Dataset, asked: Asked, recipe: Recipe) -> No
     )
 
 
-def _place(one: Built, dataset: _Dataset) -> None:
-    """Put the files of a function in their places."""
+def _place(one: Built, dataset: _Dataset, conflicts: Path) -> None:
+    """Put the files of a function in their places. conflicts: that of its conflicts, if any."""
     one.folder.mkdir(parents=True, exist_ok=True)
-    (one.folder / manifest.NAME).unlink(missing_ok=True)
+    for name in (manifest.NAME, CONFLICTS):
+        (one.folder / name).unlink(missing_ok=True)
     for split in manifest.SPLITS:  # one of an earlier build must not be taken for ours
         for suffix in set(map(suffix_of, FORMATS)):
             (one.folder / f"{split}.{suffix}").unlink(missing_ok=True)
     for part in dataset.parts.values():
         replace.rename(dataset.folder / part.file, one.folder / part.file)
+    if one.conflicts:
+        replace.rename(conflicts, one.folder / CONFLICTS)
     replace.sync([one.folder])
     replace.rename(dataset.folder / manifest.NAME, one.folder / manifest.NAME)
     replace.sync([one.folder])

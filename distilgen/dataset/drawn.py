@@ -6,13 +6,14 @@ Rows come in the order of their digests, so the first of them are a sample that 
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from distilgen.contract import canonical_json
-from distilgen.dataset import template
+from distilgen.dataset import fields, template
 from distilgen.dataset.answers import Call
 from distilgen.dataset.reading import trained_format
 from distilgen.dataset.tokens import counter
@@ -20,7 +21,7 @@ from distilgen.errors import DatasetError
 from distilgen.records.where import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from distilgen.contract import Contract
@@ -41,7 +42,8 @@ class Draw:
     at most; None for as many as the rarest value has. row_tokens: of a row, at most. train_tokens:
     of train, at most. model: whose tokens they are.
 
-    Only train is balanced and limited: what is held out is to be as calls are.
+    Only train is balanced and limited: what is held out is to be as calls are. A function that has
+    no such field is not balanced.
     """
 
     balance: FieldPath | None = None
@@ -72,10 +74,11 @@ class Drawn:
         kept: Iterator[tuple[str, Call]] = ((split_of(call.place), call) for call in calls)
         if self._draw.row_tokens is not None:
             kept = self._short(kept, self._draw.row_tokens)
-        if self._draw.balance is not None:
-            kept = self._balanced(kept, self._draw.balance)
+        balance = self._draw.balance
+        if balance is not None and fields.has(self._contract, balance.members):
+            return self._balanced(kept, balance)
         if self._draw.train_tokens is not None:
-            kept = self._limited(kept, self._draw.train_tokens)
+            return self._limited(kept, self._draw.train_tokens)
         return kept
 
     def _short(self, calls: Iterable[tuple[str, Call]], most: int) -> Iterator[tuple[str, Call]]:
@@ -100,21 +103,23 @@ class Drawn:
         self, calls: Iterable[tuple[str, Call]], path: FieldPath
     ) -> Iterator[tuple[str, Call]]:
         held = self._folder / _HELD
-        counts: Counter[str] = Counter()
+        rows: dict[str, array[int]] = {}  # of each value, the tokens of its rows
+        tokens = self._tokens() if self._draw.train_tokens is not None else None
         with held.open("wb") as file:
             for split, call in calls:
                 if split != TRAIN:
                     yield split, call
                     continue
-                value = _value_of(path, call)
-                counts[value] += 1
-                if len(counts) > _VALUES:
+                counts = rows.setdefault(_value_of(path, call), array("l"))
+                counts.append(tokens(call) if tokens else 0)
+                if len(rows) > _VALUES:
                     raise DatasetError(
                         f"{self._contract.function}: --balance {path.text}: has more than "
                         f"{_VALUES} values; balance by a field that has few"
                     )
                 file.write(b"\t".join((b"%d" % call.number, *call[1:])) + b"\n")
-        most = self._draw.each or min(counts.values(), default=0)
+        most = self._draw.each or min(map(len, rows.values()), default=0)
+        fits = _fitting(rows, most, self._draw.train_tokens)
         taken: Counter[str] = Counter()
         with held.open("rb") as file:
             for line in file:
@@ -122,8 +127,8 @@ class Drawn:
                 call = Call(int(number), *rest)
                 value = _value_of(path, call)
                 taken[value] += 1
-                if taken[value] > most:
-                    self.left_out[UNBALANCED] += 1
+                if taken[value] > fits:
+                    self.left_out[UNBALANCED if taken[value] > most else OVER] += 1
                 else:
                     yield TRAIN, call
         held.unlink()
@@ -133,6 +138,16 @@ class Drawn:
         count = counter(self._draw.model)
         render = template.renderer(self._contract, trained_format(self._format))
         return lambda call: count.of_row(json.loads(render(call)))
+
+
+def _fitting(rows: Mapping[str, array[int]], most: int, tokens: int | None) -> int:
+    """How many rows of each value may be taken, at most so many, to stay within the tokens."""
+    spent = 0
+    for place in range(most if tokens is not None else 0):
+        spent += sum(counts[place] for counts in rows.values() if place < len(counts))
+        if tokens is not None and spent > tokens:
+            return place
+    return most
 
 
 def _value_of(path: FieldPath, call: Call) -> str:

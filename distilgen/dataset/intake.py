@@ -84,8 +84,8 @@ class Asked:
 @dataclass
 class Tally:
     """What became of one function's records. taken: how many became entries. left_out: counts by
-    reason. older: counts by the fingerprints of older contracts. misfit: where and why the first
-    result that does not fit the contract does not.
+    reason. older: counts by the fingerprints of older contracts, of accepted ones too. misfit:
+    where and why the first result that does not fit the contract does not.
     """
 
     taken: int = 0
@@ -198,9 +198,10 @@ class Intake:
             return STUDENTS
         fingerprint = values["contract"]
         is_older = fingerprint != side.fingerprint
-        if is_older and not fingerprint.startswith(asked.accepted):
+        if is_older:
             side.tally.older[fingerprint] += 1
-            return OLDER
+            if not fingerprint.startswith(asked.accepted):
+                return OLDER
         reason = _unfit(record) if record else ""
         if reason:
             return reason
@@ -233,7 +234,9 @@ class Intake:
         at = at[:-1] if len(at) == _AT and at[-1] == "Z" else _settled(at)
         if not (name.isascii() and name.isprintable()):
             name = name.encode(errors="surrogatepass").hex()
-        head = f"{side.number}\t{self._digest(given)}\t{at}\t{name}\t{group}\t"
+        # Equal arguments are one call, in whatever order a mapping among them has its keys.
+        called = given if _KINDS.issuperset(map(type, arguments.values())) else _ordered(arguments)
+        head = f"{side.number}\t{self._digest(called)}\t{at}\t{name}\t{group}\t"
         self._add(b"".join((head.encode(), given, b"\t", answered, b"\n")))
         return ""
 
@@ -358,6 +361,12 @@ def canonical(value: Any) -> bytes:
     return text
 
 
+def _ordered(value: Any) -> bytes:
+    return _SORTING.encode(value).encode()
+
+
+_KINDS = frozenset({str, int, bool, float, type(None)})
+_SORTING = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 _WRITES_OTHERWISE = to_json(1e16) != b"1e+16"  # as pydantic-core did until 2.41
 _NO_FRACTION = {str, int, bool, type(None)}
 _SOME = {float}

@@ -156,8 +156,8 @@ def test_what_is_asked_for_stands_in_the_manifest(distilgen: Cli, records: Recor
         (("--near-duplicates", "0"), "0<x<=1"),
         (("--format", "openai"), "Invalid value for '--format'"),
         (("--since", "soon"), "soon: is no time"),
-        (("--validation", "1"), "0<=x<1"),
-        (("--validation", "nan"), "--validation: should be a number"),
+        (("--validation", "1"), "'1' is no share from 0 to below 1, such as 0.1 or 10%"),
+        (("--validation", "nan"), "'nan' is no share from 0 to below 1"),
         (("--near-duplicates", "nan"), "--near-duplicates: should be a number"),
         (("--no-holdout", "--test", "0.2"), "--no-holdout or --test, not both"),
         (("--model", "gpt-4.1"), "Say --max-tokens or --max-row-tokens, too"),
@@ -290,3 +290,36 @@ def test_rows_are_read_as_they_were_answered_when_they_were_built(
     assert json.loads(ran.out.splitlines()[0])["result"].keys() == {"to", "urgent"}
     distilgen("dataset", "build", "--no-holdout")
     assert distilgen.read(f"{FOLDER}/train.jsonl") != rows
+
+
+def test_an_accepted_contract_that_no_record_has(distilgen: Cli, records: Records) -> None:
+    distilgen("instrument", "src")
+    records(_answers(3))
+    ran = distilgen("dataset", "build", "--no-holdout", "--accept-contract", "ffff")
+    assert ran.code == 123
+    assert "--accept-contract ffff: no record is of such a contract; there are: none" in ran.err
+    assert "train 3" in ran.out
+
+
+def test_a_named_function_without_rows_is_a_failure_and_its_dataset_stays(
+    distilgen: Cli, records: Records
+) -> None:
+    distilgen("instrument", "src")
+    records(_answers(20))
+    distilgen("dataset", "build")
+    before = distilgen.read(f"{FOLDER}/train.jsonl")
+    ran = distilgen("dataset", "build", "rep*", "--where", 'result.to == "nobody"')
+    assert ran.code == 123
+    assert f"reply: no rows; what is in {FOLDER}/ stays" in ran.out
+    assert distilgen.read(f"{FOLDER}/train.jsonl") == before
+
+
+def test_shares_in_percent_and_splits_that_stay_empty(distilgen: Cli, records: Records) -> None:
+    distilgen("instrument", "src")
+    records(_answers(3))
+    ran = distilgen("dataset", "build", "--validation", "1%", "--test", "0")
+    assert "train 3 in" in ran.out
+    assert "note: validation has no rows: train 3 is too few to share" in ran.err
+    assert "test has no rows" not in ran.err
+    manifest = json.loads(distilgen.read(f"{FOLDER}/manifest.json"))
+    assert manifest["holdout"] == {"validation": 0.01, "test": 0.0}

@@ -405,11 +405,67 @@ def test_each_function_has_its_own_folder(
     assert folder_name(other) == "shop.mail.Mailer.reply"
 
 
-def test_a_contract_without_a_usable_record_has_an_empty_manifest(
+def test_where_no_row_comes_of_the_records_the_dataset_stays(
     line: Line, store: Store, contract: Contract, tmp_path: Path
 ) -> None:
     (one,) = built(store(line(contract="old")), tmp_path, contract).built
-    assert json.loads((one.folder / "manifest.json").read_bytes())["files"] == {}
+    assert not one.rows
+    assert not one.folder.exists()
+    (one,) = built(store(line("a")), tmp_path, contract).built
+    before = {path.name: path.read_bytes() for path in one.folder.iterdir()}
+    nobody = Asked(Selection(source="nobody"))
+    (one,) = built(tmp_path / "records", tmp_path, contract, asked=nobody).built
+    assert not one.rows
+    assert {path.name: path.read_bytes() for path in one.folder.iterdir()} == before
+
+
+def test_equal_json_is_one_answer_and_one_call(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    folder = store(
+        line("a", result={"m": {"x": 1, "y": 2}}),
+        line("a", result={"m": {"y": 2.0, "x": 1}}),
+        line({"x": [1], "y": 2}),
+        line({"y": 2, "x": [1]}, result={"subject": {"x": [1], "y": 2}}),
+    )
+    (one,) = built(folder, tmp_path, contract).built
+    assert one.rows == {"train": 2}
+    assert one.conflicts == 0
+
+
+def test_conflicts_are_listed(line: Line, store: Store, contract: Contract, tmp_path: Path) -> None:
+    folder = store(
+        line("a", id="1", result={"subject": "x"}),
+        line("a", id="2", result={"subject": "y"}),
+        line("a", id="3", result={"subject": "y"}),
+        line("b", id="4"),
+    )
+    for policy, taken in (("majority", 1), ("drop", None)):
+        (one,) = built(folder, tmp_path, contract, conflicts=policy).built
+        (said,) = rows(one.folder / "conflicts.jsonl")
+        assert said == {
+            "arguments": {"topic": "a"},
+            "answers": [
+                {"result": {"subject": "x"}, "records": 1, "last": "1"},
+                {"result": {"subject": "y"}, "records": 2, "last": "3"},
+            ],
+            "taken": taken,
+        }
+    (tmp_path / "records/records-000001.jsonl").write_bytes(line("b"))
+    (one,) = built(folder, tmp_path, contract).built
+    assert not (one.folder / "conflicts.jsonl").exists()
+
+
+def test_a_balance_stays_one_within_its_tokens(
+    line: Line, store: Store, contract: Contract, tmp_path: Path
+) -> None:
+    kinds = ["a"] * 100 + ["b"] * 40
+    folder = store(*(line(n, result={"kind": kind}) for n, kind in enumerate(kinds)))
+    draw = Draw(balance=FieldPath("result.kind", "--balance"), each=30, train_tokens=900)
+    (one,) = built(folder, tmp_path, contract, draw=draw).built
+    found = topics(one.folder)
+    assert 0 < sum(n < 100 for n in found) == sum(n >= 100 for n in found) < 30
+    assert one.left_out["beyond the tokens that train may have"] > 0
 
 
 def test_a_format_of_the_callers_choice(
