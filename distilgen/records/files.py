@@ -38,6 +38,7 @@ CORRUPT = "corrupt.jsonl"
 
 _LOCK = ".lock"
 _PATIENCE_S = 60.0
+_NEWLINE = ord("\n")
 _IGNORED = f"records-*.jsonl\n{CORRUPT}\n{_LOCK}\n.gitignore\n"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -134,13 +135,18 @@ def lines_of(path: Path) -> Iterator[Line]:
 
 
 def texts_of(path: Path) -> Iterator[bytes]:
-    """The lines of a file as they are. Raises OSError, RecordError."""
+    """The lines of a file as they are; the last of them may have no end. Raises OSError,
+    RecordError.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
         raise RecordError(f"{path}: is gone since; run the command again") from None
     with file:
-        yield from file
+        for text in file:
+            yield text
+            if text[-1] != _NEWLINE:
+                return  # what its writer adds meanwhile is the rest of it, and no line
 
 
 def _write_next(folder: Path, lines: Sequence[bytes]) -> None:

@@ -78,6 +78,17 @@ def test_a_whole_last_line_without_its_newline_is_a_record(line: Line, store: St
     assert isinstance(item, Record)
 
 
+def test_what_is_added_while_a_line_is_read_is_no_line(line: Line, store: Store) -> None:
+    """Readers may see the half of a line that is just being written, and then the other half."""
+    (path,) = store(line("a"), line("b")[:20]).iterdir()
+    reading = lines_of(path)
+    assert [next(reading).number, next(reading).text] == [1, line("b")[:20]]
+    with path.open("ab") as file:
+        file.write(line("b")[20:])
+    assert list(reading) == []
+    assert [item.number for item in lines_of(path)] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
