@@ -12,14 +12,14 @@ column holds JSON texts. The contract's schemas alone decide, so that a file is 
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from distilgen.dataset.columns import BOOLEAN, INTEGER, JSON, NUMBER, STRING, Column, Columns
-from distilgen.errors import DatasetError, UsageError
+from distilgen.errors import DatasetError
+from distilgen.records.export import arrow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,7 +80,7 @@ class ParquetTable:
     """
 
     def __init__(self, contract: Contract, file: BinaryIO) -> None:
-        self._arrow, tables = _arrow()
+        self._arrow, tables = arrow()
         self._columns = Columns(contract)
         kinds = [(c.name, getattr(self._arrow, _TYPES[c.kind])()) for c in self._columns]
         self._schema = self._arrow.schema(kinds)
@@ -202,7 +202,7 @@ def _value(path: Path, line: int, cell: str, column: Column) -> Any:
 
 
 def _parquet_rows(path: Path, columns: Columns) -> Iterator[tuple[int, list[Any]]]:
-    arrow, tables = _arrow()
+    pyarrow, tables = arrow()
     try:
         with path.open("rb") as raw, tables.ParquetFile(raw) as file:
             _refuse_other(path, file.schema_arrow.names, columns)
@@ -211,7 +211,7 @@ def _parquet_rows(path: Path, columns: Columns) -> Iterator[tuple[int, list[Any]
                 for cells in zip(*(c.to_pylist() for c in batch.columns), strict=True):
                     number += 1
                     yield number, list(cells)
-    except arrow.ArrowException as error:
+    except pyarrow.ArrowException as error:
         raise DatasetError(f"{path}: is no Parquet file ({error}); {_again()}") from error
 
 
@@ -226,12 +226,3 @@ def _refuse_other(path: Path, found: Sequence[str], columns: Columns) -> None:
         *([f"{more[0]} is none of the contract's columns"] if more else []),
     ])  # fmt: skip
     raise DatasetError(f"{path}:1: {wrong or 'its columns are in another order'}; {_again()}")
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        raise UsageError(
-            'Parquet needs pyarrow: pip install "distilgen[parquet]", or choose another --format'
-        ) from None

@@ -156,15 +156,15 @@ def parquet(records: Iterable[Record], file: BinaryIO) -> int:
     """Write records as a table: `at` as UTC microseconds, `elapsed_ms` as a double, the rest as
     texts. Returns how many. Raises UsageError without pyarrow.
     """
-    arrow, tables = _arrow()
-    kinds = {"at": arrow.timestamp("us", tz="UTC"), "elapsed_ms": arrow.float64()}
-    schema = arrow.schema([(name, kinds.get(name, arrow.string())) for name in COLUMNS])
+    pyarrow, tables = arrow()
+    kinds = {"at": pyarrow.timestamp("us", tz="UTC"), "elapsed_ms": pyarrow.float64()}
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in COLUMNS])
     count = 0
     with tables.ParquetWriter(file, schema, compression="zstd") as writer:
         for rows in _groups(records):
             columns = zip(zip(*rows, strict=True), schema, strict=True)
             writer.write_table(
-                arrow.table([arrow.array(c, f.type) for c, f in columns], schema=schema)
+                pyarrow.table([pyarrow.array(c, f.type) for c, f in columns], schema=schema)
             )
             count += len(rows)
     return count
@@ -192,7 +192,8 @@ def _typed(record: Record, column: str) -> Any:
     return _said(record, column)
 
 
-def _arrow() -> tuple[Any, Any]:
+def arrow() -> tuple[Any, Any]:
+    """pyarrow, and its Parquet part. Raises UsageError without it."""
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError:
