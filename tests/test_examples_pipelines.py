@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -124,6 +126,26 @@ def test_a_model_may_be_the_teacher(tmp_path: Path, example: str) -> None:
     records = _records(copy, LAST[example])
     assert {json.dumps(r["arguments"]): r["result"] for r in records} == before
     assert {record["source"] for record in records} == {"big"}
+
+
+@pytest.mark.parametrize("example", FUNCTIONS)
+def test_the_commands_of_the_readme_say_what_it_says(tmp_path: Path, example: str) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", ".distilgen")
+    copy = Path(shutil.copytree(ROOT / "examples" / example, tmp_path / example, ignore=ignored))
+    text = (copy / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    (block,) = (block for block in blocks if "$ distilgen" in block)
+    said = ""
+    for line in block.splitlines():
+        if line.startswith("$ distilgen "):
+            done = subprocess.run(
+                [sys.executable, "-m", *shlex.split(line)[1:]],
+                cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+                check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout
+            said += f"{line}\n{done.stdout}"
+    assert said == block
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from distilgen.cli import collect_inputs, collect_summary, options
-from distilgen.collection import engines, interpreter, recording, runner
+from distilgen.cli import collect_function, collect_inputs, collect_summary, options
+from distilgen.collection import engines, interpreter, recording, retried, runner
 from distilgen.collection.pace import rate_of
 from distilgen.collection.progress import Progress
 from distilgen.collection.teacher import import_roots, teacher_of
 from distilgen.errors import CollectError, UsageError
-from distilgen.project import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from distilgen.collection.engines import Engine
-    from distilgen.contract import Contract
     from distilgen.project import Project
-    from distilgen.source.functions import Surveyed
 
 LOCAL, RAY = "local", "ray"
 _SAID = "distilgen.arguments"
+_LONGEST_S = 366 * 24 * 3_600.0
 
 
 class _Remembering(click.Command):
@@ -49,13 +47,19 @@ def _bound(
 ) -> runner.Bound | None:
     if said is None:
         return None
-    number, percent, _ = said.partition("%")
+    number, percent, rest = said.partition("%")
     with contextlib.suppress(ValueError):
-        if percent and 0 <= float(number) <= 100:
+        if percent and not rest and 0 <= float(number) <= 100:
             return runner.Bound(share=float(number) / 100)
         if not percent and int(number) > 0:
             return runner.Bound(number=int(number))
     raise click.BadParameter(f"{said!r} is neither a number of calls nor a share of them: 100, 10%")
+
+
+def _seconds(_context: click.Context, _option: click.Parameter, said: float | None) -> float | None:
+    if said is None or 0 < said <= _LONGEST_S:
+        return said
+    raise click.BadParameter(f"{said:g} is no time that can be waited for: say 30 or 0.5")
 
 
 @click.command(cls=_Remembering)
@@ -75,12 +79,13 @@ def _bound(
     help="Only exceptions of this class, or of one that comes from it. May be repeated.",
 )  # fmt: skip
 @click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+    "--timeout", type=float, callback=_seconds, metavar="SECONDS",
     help="Of one try; async functions only, or --engine ray: a thread cannot be stopped.",
 )  # fmt: skip
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N",
-    help="Make so many calls at most; the next run goes on behind them.",
+    help="Make so many calls at most; the next run goes on behind them. Inputs that failed before "
+    "come last.",
 )  # fmt: skip
 @click.option("--again", is_flag=True, help="Also make calls of which there is a record.")
 @click.option(
@@ -119,10 +124,11 @@ def command(folder: Path, python: str | None, **said: Any) -> int:
         if not interpreter.is_this(project.python):
             line = ["collect", *click.get_current_context().meta[_SAID]]
             return interpreter.run_in(project.python, line)
-        surveyed = _function(project, said["function"])
+        surveyed = collect_function.function(project, said["function"], quiet=said["quiet"])
         store, url = recording.opened(said["records"], project.config.records, project.root)
         import_roots(project.roots)
         teacher = teacher_of(surveyed.name, lambda: project.freeze(surveyed))
+        said["retry_on"] = retried.classes(said["retry_on"], teacher.name)
         engine = _engine(project, said)
         if said["timeout"] and not (teacher.is_async or engine):
             raise UsageError(
@@ -133,7 +139,8 @@ def command(folder: Path, python: str | None, **said: Any) -> int:
         wanted = collect_inputs.Wanted.of(teacher.typed, said)
         chained = None
         if said["from_"] is not None:
-            chained = wanted.chain(store, _contract(project, said["from_"]))
+            first = collect_function.function(project, said["from_"], quiet=said["quiet"])
+            chained = wanted.chain(store, collect_function.contract(project, first))
         source = chained.source if chained else wanted.source()
         done = None if said["again"] else recording.done_in(store, url, teacher)
         with _failures(said["failures"], force=said["force"]) as file:
@@ -148,6 +155,8 @@ def command(folder: Path, python: str | None, **said: Any) -> int:
         recording.finish()
         if chained:
             chained.tell(current)
+        for note in source.notes():
+            collect_inputs.tell(note)
         _tell(outcome, progress, teacher.name, project.relative(store.place), said)
         return collect_summary.code(outcome) or current.code()
 
@@ -161,40 +170,7 @@ def _refuse(said: dict[str, Any]) -> None:
         raise UsageError("--force is of --failures")
     if said["ray_address"] and said["engine"] != RAY:
         raise UsageError(f"--ray-address is of --engine {RAY}")
-
-
-def _contract(project: Project, name: str) -> Contract:
-    """The contract that a function's records have now. Raises UsageError."""
-    found = _function(project, name)
-    frozen = {contract.function: contract for contract in project.frozen()}
-    return frozen.get(found.name) or project.freeze(found)
-
-
-def _function(project: Project, name: str) -> Surveyed:
-    """The function that is meant. Raises UsageError."""
-    if ":" in name:
-        _, found = project.function(name)
-    else:
-        found = _named(project, name)
-    if found.reason:
-        raise UsageError(f"{found.name}: cannot be recorded: {found.reason}")
-    return found
-
-
-def _named(project: Project, name: str) -> Surveyed:
-    known: list[str] = []
-    found: list[Surveyed] = []
-    for surveys in project.survey([project.root]):
-        for item in surveys.functions:
-            known.append(item.function.qualname)
-            if item.function.qualname == name:
-                found.append(item)
-    if not found:
-        raise UsageError(f"{name}: {unknown(name, known)}")
-    if len(found) > 1:
-        several = ", ".join(item.name for item in found)
-        raise UsageError(f"{name}: there are several: {several}")
-    return found[0]
+    collect_inputs.refuse_absent(said)
 
 
 def _engine(project: Project, said: dict[str, Any]) -> Engine | None:

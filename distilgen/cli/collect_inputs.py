@@ -125,6 +125,16 @@ def refuse(said: Mapping[str, Any]) -> None:
         _refuse_failures(said["failures"].resolve(), said["inputs"], said["documents"])
 
 
+def refuse_absent(said: Mapping[str, Any]) -> None:
+    """Raises UsageError for a source that is not there, before a project is looked through."""
+    if said["inputs"] is not None:
+        files.files_of(said["inputs"], said["input_format"])
+    if said["documents"] is not None:
+        from distilgen.collection import documents  # noqa: PLC0415 - one of several sources
+
+        documents.refuse_absent(said["documents"])
+
+
 def _refuse_failures(failures: Path, inputs: str | None, documents: Path | None) -> None:
     """Raises UsageError where the file of failures would take the place of an input, or be one."""
     place = documents or (Path(inputs) if inputs not in (None, files.STANDARD_INPUT) else None)
@@ -177,7 +187,11 @@ class Wanted:
         kind = self.said["input_format"]
         found = files.files_of(self.said["inputs"], kind)
         columns = mapping.Columns(self.typed, self.renamed, self.constants, tell)
-        return Source(columns.inputs(files.rows_of(found, kind)), files.total_of(found, kind))
+        is_folder = found != [None] and Path(self.said["inputs"]).is_dir()
+        rows = files.rows_of(found, kind, goes_on=is_folder)
+        return Source(
+            columns.inputs(rows), files.total_of(found, kind, goes_on=is_folder), columns.unused
+        )
 
     def _generated(self) -> Source:
         from distilgen.collection import generated  # noqa: PLC0415 - Hypothesis, an extra

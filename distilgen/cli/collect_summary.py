@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from distilgen.collection.progress import Progress
     from distilgen.collection.runner import Outcome
 
-INTERRUPTED = 130
-"""The exit code of a run that Ctrl-C stopped, as of all programs."""
+_BY_SIGNAL = 128  # and its number: 130 for Ctrl-C, 143 for SIGTERM, as of all programs
 
 
 def wrongs(progress: Progress, *, is_kept: bool) -> Iterator[str]:
@@ -30,14 +29,16 @@ def summary(outcome: Outcome, name: str, place: str) -> str:
     parts = [f"{name}: {outcome.returned:,} call{'s' * (outcome.returned != 1)} returned"]
     for count, text in (
         (outcome.failed, "failed"),
+        (outcome.unrecorded, "not recorded"),
         (outcome.refused, "refused"),
         (outcome.known, "done before"),
         (outcome.repeated, "repeated"),
     ):
         if count:
             parts.append(f"{count:,} {text}")
-    parts.append(f"records are in {place}")
-    if outcome.is_interrupted:
+    if outcome.known or outcome.ended > outcome.unrecorded or not outcome.unrecorded:
+        parts.append(f"records are in {place}")
+    if outcome.stopped_by:
         parts.append("stopped; what was done stays done, run the command again to go on")
     elif outcome.is_limited:
         parts.append("stopped at --limit; the next run goes on behind")
@@ -49,8 +50,8 @@ def code(outcome: Outcome) -> int:
     wrong = outcome.failed + outcome.refused
     if outcome.error is not None:
         raise outcome.error
-    if outcome.is_interrupted:
-        return INTERRUPTED
+    if outcome.stopped_by:
+        return _BY_SIGNAL + outcome.stopped_by
     if outcome.is_empty:
         raise CollectError("there were no inputs")
     if outcome.too_many:

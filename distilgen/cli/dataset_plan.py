@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ import click
 from distilgen import lock
 from distilgen.cli import options, record_lines
 from distilgen.cli.dataset_target import targets
-from distilgen.cli.plan_page import Cost, Planned, Shown
+from distilgen.cli.plan_page import Cost, Planned, Shown, notes, totals
 from distilgen.config import unknown_provider
 from distilgen.dataset import plan as planning, traffic
 from distilgen.dataset.manifest import SPLITS
@@ -133,11 +133,18 @@ def plan(
             ]
             shown.append(Shown(target, plans))
         if format_name == "json":
-            click.echo(record_lines.pretty({"datasets": [item.values() for item in shown]}))
+            values = {"datasets": [item.values() for item in shown]}
+            values["totals"] = [asdict(total) for total in totals(shown)]
+            click.echo(record_lines.pretty(values))
         else:
             for number, item in enumerate(shown):
                 click.echo("\n" * bool(number), nl=False)
                 item.show(dt.datetime.now(dt.UTC).date())
+            if len(shown) > 1:
+                said = (record_lines.printable(total.line(local)) for total in totals(shown))
+                click.echo("\n".join(["", *said]))
+            for note in notes(shown):
+                click.echo(f"note: {record_lines.printable(note)}", err=True)
         return current.code()
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SPLITS = ("split", "rows", "size", "tokens", "least", "median", "p95", "most", "messages")
 _FIELDS = ("field", "type", "there", "null", "distinct", "least", "median", "most", "values")
 _TOP = 3
+_TOP_OF_SPLITS = 8
 _CUT = 32  # characters of a value in a table
 _TOP_JSON = 20
 
@@ -113,6 +114,10 @@ def _show(target: Target, found: Statistics, paths: Sequence[str]) -> None:
     fields = _chosen(found, paths)
     if fields:
         report.table(_FIELDS, [_field_cells(name, field) for name, field in fields.items()])
+    closed = {name: field for name, field in fields.items() if field.closed}
+    if closed and len(found.splits) > 1:
+        rows = [row for name, field in closed.items() for row in _value_rows(name, field, found)]
+        report.table(("closed set", "value", *found.splits), rows)
     for line in _lines(target, found, fields):
         click.echo(record_lines.printable(line))
 
@@ -145,11 +150,26 @@ def _field_cells(name: str, field: Field) -> tuple[str, ...]:
     return tuple(map(record_lines.printable, cells))
 
 
+def _value_rows(name: str, field: Field, found: Statistics) -> Iterator[tuple[str, ...]]:
+    """A row of each of the most frequent values: how often each split has it."""
+    for number, (text, counts) in enumerate(field.by_split(_TOP_OF_SPLITS)):
+        cells = (name if not number else "", record_lines.cut(text, _CUT))
+        times = (f"{counts.get(split, 0):,}" for split in found.splits)
+        yield (*map(record_lines.printable, cells), *times)
+    left = field.distinct - _TOP_OF_SPLITS
+    if left > 0:
+        yield ("", f"{left:,} more", *("" for _ in found.splits))
+
+
 def _three(spread: Spread, *, p95: bool = False) -> tuple[str, ...]:
     if not spread.count:
         return ("-",) * (3 + p95)
     middle = (spread.quantile(0.5), spread.quantile(0.95)) if p95 else (spread.quantile(0.5),)
-    return tuple(f"{number:,.6g}" for number in (spread.least, *middle, spread.most))
+    return tuple(map(_number, (spread.least, *middle, spread.most)))
+
+
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) and abs(number) < 1e15 else f"{number:,.6g}"
 
 
 def _lines(target: Target, found: Statistics, fields: Mapping[str, Field]) -> Iterator[str]:
@@ -216,6 +236,8 @@ def _values(
                 "top": [{"value": text, "share": share} for text, share in field.top(_TOP_JSON)],
                 "numbers": _spread_values(field.numbers),
                 "lengths": _spread_values(field.lengths),
+                "closed": field.closed,
+                "by_split": dict(field.by_split(_TOP_JSON)) if field.closed else None,
                 "never_in_train": field.unseen,
             }
             for name, field in _chosen(found, paths).items()

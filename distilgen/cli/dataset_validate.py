@@ -84,10 +84,18 @@ def validate(
         contract = options.the_contract(current, function) if function else None
         files = [name for name in names if name == _STDIN or _is_file(name)]
         rest = [name for name in names if name not in files]
+        for name in list(rest):
+            inside = dataset_target.loose_files(Path(name)) if Path(name).is_dir() else []
+            if inside:
+                rest.remove(name)
+                files += map(str, inside)
         if contract and not files:
             raise UsageError("--function says whose rows a FILE holds: name one")
-        for name in dict.fromkeys(files):
+        for name in {
+            name if name == _STDIN else Path(name).resolve(): name for name in files
+        }.values():
             work.alone(name, contract, held)
+        work.beside()
         if rest or not names:
             for target in dataset_target.targets(current, rest):
                 work.dataset(target, manifest.SPLITS)
@@ -140,6 +148,12 @@ class _Work:
             raise UsageError(f"{name}: say --function: without it nothing is known of its columns")
         self._look(Given(self._shown(path), path, format=table if table in _TABLES else "",
                          contract=contract))  # fmt: skip
+
+    def beside(self) -> None:
+        """Compare the files of no dataset with one another."""
+        from distilgen.dataset.validation import leaks  # noqa: PLC0415 - for --help
+
+        leaks.tell_beside([looked for looked in self.looked if not looked.given.split])
 
     def dataset(self, target: dataset_target.Target, splits: Sequence[str]) -> None:
         """Look at a dataset's files."""
@@ -229,7 +243,7 @@ class _Work:
             for item in said:
                 _print(item)
         for name, changes in self.mended.items():
-            counts = ", ".join(f"{count} {rule}" for rule, count in sorted(changes.items()))
+            counts = ", ".join(f"{count:,} {rule}" for rule, count in sorted(changes.items()))
             click.echo(f"{printable(name)}: mended: {counts}", err=True)
         errors, warnings = (sum(getattr(i, n) for i in said) for n in ("errors", "warnings"))
         rows = sum(item.rows for item in self.looked)
@@ -237,7 +251,7 @@ class _Work:
         if unremembered:
             click.echo(f"{unremembered:,} rows were too many to look for their like", err=True)
         click.echo(
-            f"{report.counted(len(self.looked), 'file')}, {rows:,} row{'' if rows == 1 else 's'}: "
+            f"{report.counted(len(self.looked), 'file')}, {report.counted(rows, 'row')}: "
             f"{report.counted(errors, 'error')}, {report.counted(warnings, 'warning')}",
             err=True,
         )

@@ -13,7 +13,7 @@ from distilgen.dataset.manifest import SPLITS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from distilgen.cli.dataset_target import Target
     from distilgen.dataset.plan import Plan, Size
@@ -31,6 +31,11 @@ _CLOSING = (
 ESTIMATED = (
     "tokens are estimated, within about 15 % of what OpenAI's models of today count: no table of "
     "the model is here"
+)
+_NOT_LISTED = ("gpt-5", "o1", "o3", "o4")
+_LISTED = (
+    "OpenAI's guide to supervised fine-tuning lists gpt-4.1, gpt-4.1-mini and gpt-4.1-nano (May "
+    "2026), and not"
 )
 _HOUR_S, _DAY_S = 3_600, 86_400
 
@@ -70,10 +75,11 @@ class Planned:
         if plan is None or size is None:
             yield _fact("training", "nothing: there is no row in train")
             return
-        where = (
-            "on this machine" if self.local else f"by {self.host.name}" if self.host.name else ""
-        )
-        yield _fact("model", " ".join(filter(None, (self.model or "say --model BASE", where))))
+        if self.model:
+            by = f" by {self.host.name}" if self.host.name else ""
+            yield _fact("model", self.model + (" on this machine" if self.local else by))
+        else:
+            yield _fact("model", f"{_UNKNOWN}: say --model BASE")
         rule = self._rule() if plan.by_rule else "as you say"
         yield _fact("epochs", f"{plan.epochs}, {rule}")
         trained = f"{plan.billed:,} tokens: {size.billed:,} in {plan.epochs} epochs"
@@ -125,13 +131,16 @@ class Planned:
         return f"{said}, which is one CPU core's, give or take a half; a GPU: --tokens-per-second"
 
     def notes(self) -> Iterator[str]:
-        """What to look out for."""
+        """What to look out for in this dataset."""
         size = self.sizes.get("train")
         count = size.rows if size else 0
         if self.host.name and count < self.host.rows:
+            held_out = sum(size.rows for size in self.sizes.values()) > count
+            advice = ", or build with --no-holdout" if held_out else ""
+            are = f"there {'is' if count == 1 else 'are'} {count:,}"
             yield (
-                f"{self.host.name} wants at least {self.host.rows} training rows, and there are "
-                f"{count}: record more calls, or build with --no-holdout"
+                f"{self.host.name} wants at least {self.host.rows} training rows, and {are}: "
+                f"record more calls{advice}"
             )
         cut = sum(size.cut for size in self.sizes.values())
         if cut and self.limit:
@@ -139,7 +148,12 @@ class Planned:
                 f"{report.counted(cut, 'row')} of more than {self.limit:,} tokens would be cut at "
                 "the end, which is the answer: build with --max-row-tokens"
             )
+
+    def general_notes(self) -> Iterator[str]:
+        """What to look out for whatever the dataset."""
         if self.host.name == "openai":
+            if self.model and self.model.startswith(_NOT_LISTED):
+                yield f"{_LISTED} {self.model}"
             yield _CLOSING
         if self.host.name == "together" and "validation" in self.sizes:
             yield "together bills the validation rows, too, each time it evaluates on them"
@@ -168,7 +182,7 @@ class Planned:
                 for name, price in (("student", self.student), ("training", self.trains))
                 if price
             },
-            "notes": list(self.notes()),
+            "notes": [*self.notes(), *self.general_notes()],
         }
 
 
@@ -183,7 +197,6 @@ class Shown:
         """Print it."""
         said = self.target.manifest
         click.echo(f"{record_lines.printable(said.function)}: {said.format}\n")
-        notes: dict[str, None] = {}
         last: object = None
         for number, item in enumerate(self.planned):
             same = item.counter.name, item.limit
@@ -196,11 +209,6 @@ class Shown:
             else:
                 click.echo()
             click.echo("\n".join(map(record_lines.printable, item.lines(today))))
-            if not item.counter.exact:
-                notes[ESTIMATED] = None
-            notes |= dict.fromkeys(item.notes())
-        for note in notes:
-            click.echo(f"note: {note}", err=True)
 
     def values(self) -> dict[str, Any]:
         """For programs."""
@@ -212,6 +220,63 @@ class Shown:
             "folder": str(self.target.folder),
             "plans": [item.values() for item in self.planned],
         }
+
+
+@dataclass(frozen=True)
+class Total:
+    """Training one model on all datasets. rows: of training. billed: tokens. training: USD;
+    seconds: on this machine; None where one of them is not known.
+    """
+
+    model: str | None
+    rows: int
+    billed: int
+    training: float | None
+    seconds: float | None
+
+    def line(self, local: bool) -> str:
+        """For reading."""
+        cost = self.seconds if local else self.training
+        said = "" if cost is None else f", {_duration(cost) if local else _usd(cost)}"
+        of_model = f"{self.model}: " if self.model else ""
+        return _fact(
+            "in all", f"{of_model}{report.counted(self.rows, 'row')}, {self.billed:,} tokens{said}"
+        )
+
+
+def totals(shown: Sequence[Shown]) -> list[Total]:
+    """Of each model, what training it on all of some datasets comes to."""
+    found = []
+    for items in zip(*(item.planned for item in shown), strict=True):
+        plans = [(item.plan, item.sizes["train"]) for item in items if item.plan]
+        if plans:
+            found.append(Total(
+                items[0].model,
+                sum(size.rows for _, size in plans),
+                sum(plan.billed for plan, _ in plans),
+                _sum([plan.training for plan, _ in plans]),
+                _sum([plan.seconds for plan, _ in plans]),
+            ))  # fmt: skip
+    return found
+
+
+def notes(shown: Sequence[Shown]) -> list[str]:
+    """What to look out for, each once; of which dataset, where there are several."""
+    own: dict[str, None] = {}
+    general: dict[str, None] = {}
+    for item in shown:
+        whose = f"{item.target.manifest.function}: " if len(shown) > 1 else ""
+        for planned in item.planned:
+            own |= dict.fromkeys(f"{whose}{note}" for note in planned.notes())
+            if not planned.counter.exact:
+                general[ESTIMATED] = None
+            general |= dict.fromkeys(planned.general_notes())
+    return [*own, *general]
+
+
+def _sum(numbers: Sequence[float | None]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
 
 
 def _cells(split: str, size: Size) -> tuple[str, ...]:

@@ -56,6 +56,12 @@ number in it, from 1; its page, from 1, of a PDF; its first and last character, 
 """
 
 
+def refuse_absent(place: Path) -> None:
+    """Raises UsageError for a file or folder that is not there."""
+    if not place.exists():
+        raise UsageError(f"--documents {place}: there is no such file or folder")
+
+
 @dataclass(frozen=True)
 class Documents:
     """The chunks of a file, or of all files below a folder, sorted by their paths; hidden ones and
@@ -74,8 +80,7 @@ class Documents:
     globs: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not self.place.exists():
-            raise UsageError(f"--documents {self.place}: there is no such file or folder")
+        refuse_absent(self.place)
         if self.globs and not self.place.is_dir():
             raise UsageError(f"--glob chooses among the files of a folder; {self.place} is a file")
         for parameter, fact in self.facts.items():

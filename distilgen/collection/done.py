@@ -65,7 +65,8 @@ class Digests:
 
 
 class Done:
-    """The calls of one contract that have a result in the records, and those that this run has met.
+    """The calls of one contract that have a result in the records, those that have none though they
+    were made, and those that this run has met.
 
     counts: how many records there are of each arguments, where they are redacted, so that different
     calls look alike in them; else None.
@@ -73,6 +74,7 @@ class Done:
 
     def __init__(self, *, hides: bool = False) -> None:
         self._known = Digests()
+        self._failed = Digests()
         self._met = Digests()
         self._counts: Counter[bytes] | None = Counter() if hides else None
         self.malformed = 0
@@ -86,8 +88,12 @@ class Done:
         for item in store.read():
             if isinstance(item, Malformed):
                 done.malformed += 1
-            elif _counts_as_done(item, contract):
+            elif not _is_of(item, contract):
+                continue
+            elif _counts_as_done(item):
                 done.add(item.arguments)
+            else:
+                done._failed.add(_digest(item.arguments))
         return done
 
     def add(self, arguments: Any) -> None:
@@ -97,6 +103,10 @@ class Done:
             self._known.add(digest)
         else:
             self._counts[digest] += 1
+
+    def has_failed(self, text: bytes) -> bool:
+        """Is there a record of a call with these arguments that gave nothing?"""
+        return len(self._failed) > 0 and _digest(json.loads(text)) in self._failed
 
     def meets(self, key: bytes) -> bool:
         """Is this the first call of the run with this key?"""
@@ -113,14 +123,19 @@ class Done:
         return self._counts[digest] >= 0
 
 
-def _counts_as_done(record: Record, contract: Contract) -> bool:
-    """Does it hold what its call was made for? What was too large to be kept, does not."""
+def _is_of(record: Record, contract: Contract) -> bool:
+    """Is it of a contract, and of a teacher?"""
     return (
-        record.error is None
-        and record.function == contract.function
+        record.function == contract.function
         and record.contract == contract.fingerprint
         and not record.by_student
-        and (record.usable or marker_in([record.arguments, record.result]) == REDACTED)
+    )
+
+
+def _counts_as_done(record: Record) -> bool:
+    """Does it hold what its call was made for? What was too large to be kept, does not."""
+    return record.error is None and (
+        record.usable or marker_in([record.arguments, record.result]) == REDACTED
     )
 
 

@@ -88,4 +88,5 @@ class Feed:
 
     def pause(self, seconds: float) -> bool:
         """Wait so long; False where it was stopped meanwhile."""
-        return not (self._stopped.wait(seconds) if seconds > 0 else self.is_stopped)
+        longest = min(seconds, threading.TIMEOUT_MAX)  # of Windows, 49 days
+        return not (self._stopped.wait(longest) if seconds > 0 else self.is_stopped)

@@ -32,6 +32,14 @@ _WIDEST_CELL = min(sys.maxsize, 2**31 - 1)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+class UnreadError(CollectError):
+    """A file, or the rest of it, cannot be read. place: its name, with the row from which on."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place, self.reason = place, reason
+        super().__init__(f"{place}: {reason}")
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of a file. value: an object by column, or a bare value. columns: of a table, all
@@ -71,35 +79,58 @@ def files_of(path: str, input_format: str | None) -> list[Path | None]:
     return [place]
 
 
-def rows_of(files: Sequence[Path | None], input_format: str | None) -> Iterator[Row | Refused]:
-    """The rows of files, one by one, and what is none. Raises CollectError for a file that cannot
-    be read, where its turn comes.
+def rows_of(
+    files: Sequence[Path | None], input_format: str | None, *, goes_on: bool = False
+) -> Iterator[Row | Refused]:
+    """The rows of files, one by one, and what is none. A file that cannot be read is refused where
+    its turn comes, if it goes on behind it with the next. Raises UnreadError, if not.
     """
     for path in files:
         kind = input_format or (_kind(path) if path else None)
-        yield from _READERS[kind or JSONL](path)
+        try:
+            yield from _READERS[kind or JSONL](path)
+        except UnreadError as error:
+            if not goes_on:
+                raise
+            yield Refused(error.place, error.reason)
 
 
-def total_of(files: Sequence[Path | None], input_format: str | None) -> int | None:
-    """How many rows files have, where that can be told quickly."""
+def total_of(
+    files: Sequence[Path | None], input_format: str | None, *, goes_on: bool = False
+) -> int | None:
+    """How many rows files have, where that can be told quickly; one for a file that is refused.
+    goes_on: as of `rows_of`, as is what is raised.
+    """
     total = 0
     for path in files:
-        if path is None:
+        kind = input_format or (_kind(path) if path else None)
+        if path is None or kind == JSON:
             return None
-        kind = input_format or _kind(path)
-        if kind == PARQUET:
-            with _reading(path):
-                total += _parquet(path).metadata.num_rows
-        elif path.stat().st_size > _QUICK_BYTES or kind == JSON:
+        try:
+            count = _rows_in(path, kind or JSONL)
+        except UnreadError:
+            if not goes_on:
+                raise
+            count = 1
+        if count is None:
             return None
-        else:
-            total += _lines_in(path, has_header=kind in (CSV, TSV))
+        total += count
     return total
+
+
+def _rows_in(path: Path, kind: str) -> int | None:
+    """How many rows a file has; None for one that is too long to be read twice."""
+    with _reading(path):
+        if kind == PARQUET:
+            return int(_parquet(path).metadata.num_rows)
+        if path.stat().st_size > _QUICK_BYTES:
+            return None
+        return _lines_in(path, has_header=kind in (CSV, TSV))
 
 
 def _lines_in(path: Path, *, has_header: bool) -> int:
     """Lines that are not blank; of a table fewer rows, where cells have line breaks."""
-    with _reading(path), path.open("rb") as file:
+    with path.open("rb") as file:
         count = sum(not line.isspace() for line in file)
     return max(count - has_header, 0)
 
@@ -152,12 +183,12 @@ def _json(path: Path | None) -> Iterator[Row | Refused]:
         try:
             values = json.loads(raw)
         except RecursionError as error:
-            raise CollectError(f"{name}: is nested too deeply") from error
+            raise UnreadError(name, "is nested too deeply") from error
         except ValueError as error:  # wrong UTF-8 is one
-            raise CollectError(f"{name}: is no JSON ({error}){_if_lines(raw)}") from error
+            raise UnreadError(name, f"is no JSON ({error}){_if_lines(raw)}") from error
     if not isinstance(values, list):
         kind = "an object" if isinstance(values, dict) else "one value"
-        raise CollectError(f"{name}: holds {kind}, not a list of inputs: put it into […]")
+        raise UnreadError(name, f"holds {kind}, not a list of inputs: put it into […]")
     for number, value in enumerate(values, 1):
         yield Row(value, f"{name}:item {number}")
 
@@ -183,8 +214,9 @@ def _table(separator: str) -> Callable[[Path | None], Iterator[Row | Refused]]:
                 try:
                     cells = next(reader, None)
                 except csv.Error as error:
-                    raise CollectError(
-                        f"{name}:{number}: is no table of text ({error}); is a quote never closed?"
+                    raise UnreadError(
+                        f"{name}:{number}",
+                        f"is no table of text ({error}); is a quote never closed?",
                     ) from error
                 if cells is None:
                     return
@@ -210,9 +242,9 @@ def _columns(cells: Sequence[str], origin: str) -> tuple[str, ...]:
     names = tuple(cell.strip() for cell in cells)
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
-        raise CollectError(f"{origin}: the header names {twice} twice; give each column its name")
+        raise UnreadError(origin, f"the header names {twice} twice; give each column its name")
     if not any(names):
-        raise CollectError(f"{origin}: the header names no column")
+        raise UnreadError(origin, "the header names no column")
     return names
 
 
@@ -233,13 +265,13 @@ def _parquet(path: Path) -> Any:
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError as error:
-        raise CollectError(
-            f'{path}: Parquet needs a package: pip install "distilgen[parquet]"'
+        raise UnreadError(
+            str(path), 'Parquet needs a package: pip install "distilgen[parquet]"'
         ) from error
     try:
         return pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise CollectError(f"{path}: is no Parquet file ({error})") from error
+        raise UnreadError(str(path), f"is no Parquet file ({error})") from error
 
 
 class _reading:  # noqa: N801 - a context manager, named as functions are
@@ -252,7 +284,7 @@ class _reading:  # noqa: N801 - a context manager, named as functions are
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OSError):
-            raise CollectError(f"{self._path}: {error.strerror or error}") from error
+            raise UnreadError(str(self._path), f"{error.strerror or error}") from error
 
 
 class _opened:  # noqa: N801 - as above
@@ -274,25 +306,25 @@ class _opened:  # noqa: N801 - as above
         if self._file is not None:
             self._file.close()
         if isinstance(error, OSError):
-            name = self._path or _STANDARD
-            raise CollectError(f"{name}: {error.strerror or error}") from error
+            name = str(self._path or _STANDARD)
+            raise UnreadError(name, f"{error.strerror or error}") from error
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file that is text, numbered, without a byte order mark. Raises CollectError
+    """The lines of a file that is text, numbered, without a byte order mark. Raises UnreadError
     for what is none.
     """
     first = file.readline()
     if first.startswith(_UTF16):
-        raise CollectError(f"{name}: is UTF-16, not UTF-8; save it as UTF-8")
+        raise UnreadError(name, "is UTF-16, not UTF-8; save it as UTF-8")
     if b"\0" in first:
-        raise CollectError(f"{name}: is binary, not text")
+        raise UnreadError(name, "is binary, not text")
     lines: Iterable[bytes] = chain([first.removeprefix(codecs.BOM_UTF8)], file)
     if not first:
         return
     for number, line in enumerate(lines, 1):
         if b"\0" in line:
-            raise CollectError(f"{name}:{number}: is binary, not text")
+            raise UnreadError(f"{name}:{number}", "is binary, not text")
         yield number, line
 
 
@@ -301,8 +333,8 @@ def _decoded(line: bytes, name: str, number: int) -> str:
         return line.decode()
     except UnicodeDecodeError as error:
         byte = line[error.start]
-        raise CollectError(
-            f"{name}:{number}: is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"
+        raise UnreadError(
+            f"{name}:{number}", f"is not UTF-8 (byte 0x{byte:02x}); save the file as UTF-8"
         ) from error
 
 

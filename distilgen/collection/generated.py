@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distilgen.collection.done import Done
 from distilgen.collection.given import Given, Source, as_json
-from distilgen.collection.typed import MisfitError, Typed, is_required
+from distilgen.collection.typed import MisfitError, Typed, is_required, told_type
 from distilgen.errors import CollectError
+from distilgen.records.record import UNSERIALIZABLE, marked, marker_in
 from distilgen.runtime import arguments
 from distilgen.runtime.sensitive import NotRedactedError
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _FIRST, _MOST = 20, 400  # made at a time: more and more
+_TRIED = 20  # of one parameter, to see that records can hold them
 _BARREN = 5
 """Batches without a new input, after which there are no more to be found."""
 
@@ -43,16 +48,30 @@ def source(
             continue
         try:
             strategies[name] = strategy(hint)
-            _draw({name: strategies[name]}, 1, seed)
+            drawn = _draw({name: strategies[name]}, _TRIED, seed)
+            fits = [_fits(typed, name, values[name]) for values in drawn]
         except Exception as error:
             if not is_required(typed.parameters[name]):
-                del strategies[name]
+                strategies.pop(name, None)
                 continue
             why = str(error) if isinstance(error, Unmakeable) else _why(error)
             raise CollectError(
                 f"parameter {name}: no value of its type can be made: {why}; give it one by "
                 f"--set {name}=JSON"
             ) from error
+        if any(fits):
+            if not all(fits):
+                keeps = partial(_fits, typed, name)
+                strategies[name] = strategies[name].filter(keeps)
+            continue
+        parameter = typed.parameters[name]
+        if is_required(parameter) or not _has_record(parameter.default):
+            raise CollectError(
+                f"parameter {name}: no record can hold a value of its type {told_type(hint)}: "
+                "it has no JSON form; give it a default that has one, or collect a function that "
+                "fills it"
+            )
+        del strategies[name]
     return Source(_Generated(typed, strategies, count, seed, constants, note), count)
 
 
@@ -99,6 +118,24 @@ def _key(made: Mapping[str, Any], given: Mapping[str, Any]) -> bytes:
         return arguments.canonical(made)
     except NotRedactedError:
         return as_json(given)
+
+
+def _fits(typed: Typed, name: str, value: Any) -> bool:
+    """Can a record hold what a parameter makes of a value?"""
+    try:
+        return _has_record(typed.value(name, value))
+    except MisfitError:  # of which each input tells
+        return True
+
+
+def _has_record(value: Any) -> bool:
+    if value is inspect.Parameter.empty:
+        return True
+    try:
+        text = arguments.canonical({"value": value})
+    except NotRedactedError:
+        return True
+    return not (marked(text.decode()) and marker_in(json.loads(text)) == UNSERIALIZABLE)
 
 
 def _draw(strategies: Mapping[str, Any], count: int, seed: int) -> list[dict[str, Any]]:

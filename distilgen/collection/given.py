@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -40,11 +40,13 @@ Inputs: TypeAlias = Iterable[Given | Refused]
 @dataclass(frozen=True)
 class Source:
     """Where inputs come from, one by one, as they are asked for. total: how many, where that is
-    known beforehand; of some that are refused, too.
+    known beforehand; of some that are refused, too. notes: what there is to say of them when they
+    were read.
     """
 
     inputs: Inputs
     total: int | None = None
+    notes: Callable[[], Iterable[str]] = tuple
 
 
 def as_json(values: Mapping[str, Any]) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from distilgen.collection.files import Row, shown
@@ -21,12 +23,25 @@ TEXT = f"{OURS}text"
 """The key that says of such an input that its values are cells of a table of text."""
 
 
+_MOST = 1_000  # names of unused keys that are kept, however many there are
+_TOLD = 10  # lines of them
+
+
+@dataclass
+class _Unused:
+    """A key that nobody wants. first: where it stood first. rows: how many had it."""
+
+    first: str
+    rows: int = 1
+
+
 @dataclass
 class Columns:
     """Finds the parameters' values in rows.
 
     typed: the parameters. columns: what `--map` says: the column of a parameter that is not called
-    like it. constants: what `--set` says. note: is told once of columns that nobody wants.
+    like it. constants: what `--set` says. note: is told once of a table's columns that nobody
+    wants; of keys of single objects `unused` tells, when all were read.
     """
 
     typed: Typed
@@ -36,6 +51,7 @@ class Columns:
     _seen: tuple[str, ...] | None = None
     _unused: set[str] = field(default_factory=set)
     _is_first: bool = True
+    _keys: dict[str, _Unused] = field(default_factory=dict)
 
     def inputs(self, rows: Iterable[Row | Refused]) -> Iterator[Given | Refused]:
         """The inputs that rows are. Raises CollectError where none of a file could be one."""
@@ -51,6 +67,8 @@ class Columns:
         elif row.columns is None and self._is_first:
             self._look_at(row, tuple(row.value), ())
         self._is_first = False
+        if row.columns is None:
+            self._count(row)
         values = dict(self.constants)
         is_text = row.is_text or row.value.get(TEXT) is True
         reason = ""
@@ -64,26 +82,67 @@ class Columns:
             return Refused(row.origin, reason, values, is_text)
         return Given(values, row.origin, is_text)
 
-    def _look_at(self, row: Row, there: tuple[str, ...], table: tuple[str, ...]) -> None:
-        """Is anything here what the function wants? table: the columns that all rows have."""
-        wanted = {
+    def unused(self) -> Iterator[str]:
+        """The keys of objects that no parameter has got, with the first row that had them; those
+        that always stood together on one line.
+        """
+        together: dict[tuple[str, int], list[str]] = {}
+        for name, key in self._keys.items():
+            together.setdefault((key.first, key.rows), []).append(name)
+        for (first, rows), names in islice(together.items(), _TOLD):
+            where = f"in {first}" if rows == 1 else f"in {rows:,} rows, first in {first}"
+            yield f"not used: {'key' if len(names) == 1 else 'keys'} {shown(names)} {where}"
+        if len(together) > _TOLD:
+            yield "not used: other keys, too"
+
+    def _count(self, row: Row) -> None:
+        """Remember the keys of an object that nobody wants."""
+        for name in row.value:
+            if name in self._names or name.startswith(OURS):
+                continue
+            if name in self._keys:
+                self._keys[name].rows += 1
+            elif len(self._keys) < _MOST:
+                self._keys[name] = _Unused(row.origin)
+
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        """The columns of the parameters that have no constant."""
+        return {
             name: self.columns.get(name, name)
             for name in self.typed.parameters
             if name not in self.constants
         }
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self._wanted.values())
+
+    def _look_at(self, row: Row, there: tuple[str, ...], table: tuple[str, ...]) -> None:
+        """Is anything here what the function wants? table: the columns that all rows have."""
+        wanted = self._wanted
         missing = [
             name
             for name, column in wanted.items()
             if column not in there and (name in self.typed.required or name in self.columns)
         ]
-        none = wanted and there and not set(wanted.values()) & set(there)
+        none = wanted and there and not self._names & set(there)
+        absent = [f"{name}={self.columns[name]}" for name in missing if name in self.columns]
+        if absent and (table or none):
+            column = absent[0].partition("=")[2]
+            raise CollectError(
+                f"{row.origin}: --map {absent[0]}: there is no column {column}; the columns are: "
+                f"{shown(there)}"
+            )
         if missing and (table or none):
             raise CollectError(
                 f"{row.origin}: there is no column for {shown(missing)}; the columns are: "
                 f"{shown(there)}; the parameters are: {shown(self.typed.parameters)}. Name the "
                 "column of a parameter by --map PARAMETER=COLUMN, or its value by --set"
             )
-        unused = [n for n in there if n not in wanted.values() and not n.startswith(OURS) and n]
+        if not table:
+            return
+        unused = [n for n in there if n not in self._names and not n.startswith(OURS) and n]
         fresh = [name for name in unused if name not in self._unused]
         if fresh:
             self._unused.update(fresh)

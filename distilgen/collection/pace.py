@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import threading
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|m|min|h|hour|d|day)\s*")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FIRST_S, _MOST_S = 1.0, 60.0
+_LEAST = 1 / (366 * 86_400)  # calls a second: one a year
 
 _random = random.Random()  # noqa: S311 - ours, or the program's own seed would change
 
@@ -21,9 +23,10 @@ _random = random.Random()  # noqa: S311 - ours, or the program's own seed would 
 def rate_of(text: str) -> float:
     """Calls a second: of `10/s`, `600/m`, `5000/h`. Raises ValueError."""
     found = _RATE.fullmatch(text)
-    if not found or not float(found[1]):
+    rate = float(found[1]) / _SECONDS[found[2][0]] if found else 0.0
+    if not _LEAST <= rate < math.inf:
         raise ValueError(f"{text!r} is no rate: say 10/s, 600/m or 5000/h")
-    return float(found[1]) / _SECONDS[found[2][0]]
+    return rate
 
 
 class Pace:

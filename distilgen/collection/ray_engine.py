@@ -16,9 +16,10 @@ import importlib.util
 import os
 import queue
 import re
+import signal
 import socket
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,13 @@ from distilgen import contract as contracts
 from distilgen.collection.engines import in_threads
 from distilgen.collection.feed import ResultError
 from distilgen.collection.ray_worker import Made, Post, Worker
+from distilgen.collection.runner import STOPPING
 from distilgen.collection.teacher import Teacher
 from distilgen.errors import CollectError, UsageError
 from distilgen.runtime import sinks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from distilgen.collection.engines import Manner
     from distilgen.collection.feed import Ended, Feed
@@ -76,7 +78,8 @@ class RayEngine:
         self._refuse_absent()
         ray: Any = importlib.import_module("ray")
         try:
-            ray.init(**self._cluster(manner.concurrency))
+            with _same_signals():
+                ray.init(**self._cluster(manner.concurrency))
         except (ConnectionError, OSError, RuntimeError, ValueError, TimeoutError) as error:
             place = self.address or "a local cluster"
             raise CollectError(f"Ray: {place} cannot be reached: {_first_line(error)}") from error
@@ -134,6 +137,18 @@ class RayEngine:
             roots=tuple(map(str, roots)),
             environment={k: v for k, v in os.environ.items() if k.startswith("DISTILGEN_")},
         )
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Ray has SIGTERM end the program on the spot."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    before = [(number, signal.getsignal(number)) for number in STOPPING if is_ours]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 class _Crew:
@@ -204,11 +219,14 @@ class _Crew:
 
     def _write(self, made: Made) -> None:
         lost = made.lost
-        try:
-            for line in made.lines:
+        if lost and not made.lines:
+            self._teacher.recorder.lose(CollectError(lost))
+        for line in made.lines:
+            try:
                 sinks.current().write(line, self._teacher.contract)
-        except Exception as error:  # noqa: BLE001 - whatever a place for records raises
-            lost = str(error) or type(error).__name__
+            except Exception as error:  # noqa: BLE001 - whatever a place for records raises
+                lost = str(error) or type(error).__name__
+                self._teacher.recorder.lose(error)
         if lost:
             self._fail(CollectError(f"{self._teacher.name}: a call left no record: {lost}"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from distilgen.collection.engines import Engine
     from distilgen.collection.given import Source
     from distilgen.collection.teacher import Teacher
+
+STOPPING = (signal.SIGINT,) if sys.platform == "win32" else (signal.SIGINT, signal.SIGTERM)
+"""The signals that stop a run: Ctrl-C, and what schedulers send."""
 
 _ENOUGH = 20
 """Calls that must have ended before a share of them says anything."""
@@ -42,7 +46,8 @@ class Bound:
 
 @dataclass(frozen=True)
 class Options:
-    """manner: how calls are made. limit: make so many at most. again: also those that were made
+    """manner: how calls are made. limit: make so many at most; those that failed before come behind
+    all others, so that each run gets further. again: also those that were made
     before. failures: stop beyond them. engine: who makes the calls; None for threads or tasks, as
     the function is.
     """
@@ -71,9 +76,10 @@ class Told(Protocol):
 class Outcome:
     """What became of a collection. returned, failed: calls. refused: inputs that cannot be run.
     known: inputs of which there was a record. repeated: those met before in the same run.
-    begun: calls that were handed out. is_interrupted: by Ctrl-C. too_many: failures, so that it was
-    stopped. is_limited: as many calls as were allowed were made. error: why it could not go on: the
-    source cannot be read, or calls leave no record.
+    begun: calls that were handed out. unrecorded: records of calls that were lost. stopped_by:
+    the number of a signal, 0 for none. too_many: failures, so that it was stopped.
+    is_limited: as many calls as were allowed were made. error: why it could not go on: the source
+    cannot be read, or calls leave no record.
     """
 
     returned: int = 0
@@ -82,7 +88,8 @@ class Outcome:
     known: int = 0
     repeated: int = 0
     begun: int = 0
-    is_interrupted: bool = False
+    unrecorded: int = 0
+    stopped_by: int = 0
     too_many: bool = False
     is_limited: bool = False
     error: DistilgenError | OSError | None = None
@@ -96,7 +103,7 @@ class Outcome:
     def is_empty(self) -> bool:
         """Was the source read to its end, and had no input?"""
         seen = self.begun + self.refused + self.known + self.repeated
-        return not (seen or self.error or self.is_interrupted)
+        return not (seen or self.error or self.stopped_by)
 
 
 def run(
@@ -104,14 +111,16 @@ def run(
 ) -> Outcome:
     """Make the calls that the source's inputs ask for.
 
-    done: what was done before. Ctrl-C lets no new call begin, and is told by the outcome. Raises
-    anything that is no error of ours; those, and the operating system's, are told by the outcome.
+    done: what was done before. Ctrl-C and SIGTERM let no new call begin, and are told by the
+    outcome. Raises anything that is no error of ours; those, and the operating system's, are told
+    by the outcome.
     """
     work = _Run(teacher, options, told, Done() if done is None else done)
     engine = options.engine or (as_tasks if teacher.is_async else in_threads)
     feed = work.feed = Feed(work.calls(source))
     with _interruptible(feed, work.outcome):
         engine(teacher, feed, options.manner, work.ended)
+    work.outcome.unrecorded = teacher.unrecorded()
     error = work.error or feed.error
     if error is not None and not isinstance(error, DistilgenError | OSError):
         raise error
@@ -128,7 +137,28 @@ class _Run:
         self._turn = threading.Lock()
 
     def calls(self, source: Source) -> Iterator[Call]:
-        """The calls that are to be made for the inputs."""
+        """The calls that are to be made for the inputs, as many as are allowed."""
+        for call in self._in_turn(source):
+            self.outcome.begun += 1
+            yield call
+            if self.outcome.begun == self._options.limit:
+                self.outcome.is_limited = True
+                return
+
+    def _in_turn(self, source: Source) -> Iterator[Call]:
+        """The calls that are due. Under a limit, those that failed before come last: it might never
+        get behind them.
+        """
+        limit = self._options.limit
+        last: list[Call] = []
+        for call in self._due(source):
+            if limit is None or not self._done.has_failed(call.text):
+                yield call
+            elif len(last) < limit:  # more of them cannot be made
+                last.append(call)
+        yield from last
+
+    def _due(self, source: Source) -> Iterator[Call]:
         for item in source.inputs:
             found = item if isinstance(item, Refused) else self._teacher.prepare(item)
             if isinstance(found, Refused):
@@ -136,11 +166,7 @@ class _Run:
                     self.outcome.refused += 1
                     self._told.refused(found)
             elif self._is_due(found):
-                self.outcome.begun += 1
                 yield found
-                if self.outcome.begun == self._options.limit:
-                    self.outcome.is_limited = True
-                    return
             else:
                 with self._turn:
                     self._told.passed()
@@ -182,23 +208,25 @@ class _Run:
 
 @contextlib.contextmanager
 def _interruptible(feed: Feed, outcome: Outcome) -> Iterator[None]:
-    """Ctrl-C stops the feed; a second one ends the run at once."""
+    """Ctrl-C stops the feed, and SIGTERM where there is one; a second one ends the run at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def handle(_number: int, _frame: Any) -> None:
-        if outcome.is_interrupted:
+    def handle(number: int, _frame: Any) -> None:
+        if outcome.stopped_by:
             raise KeyboardInterrupt
-        outcome.is_interrupted = True
+        outcome.stopped_by = number
         feed.stop()
+        again = b"Ctrl-C again" if number == signal.SIGINT else b"a second signal"
         with contextlib.suppress(OSError):  # nothing that is buffered: it may be in use just now
-            os.write(2, b"\nstopping: running calls get a moment; Ctrl-C again ends at once\n")
+            os.write(2, b"\nstopping: running calls get a moment; %b ends at once\n" % again)
 
-    before = signal.signal(signal.SIGINT, handle)
+    before = {number: signal.signal(number, handle) for number in STOPPING}
     try:
         yield
     except KeyboardInterrupt:
-        outcome.is_interrupted = True
+        outcome.stopped_by = outcome.stopped_by or signal.SIGINT
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -90,6 +90,11 @@ class Teacher:
             return "the settings took a sample only; the module's own distilgen.configure() says so"
         return (counts.why or "nobody knows why") if counts.lost else ""
 
+    def unrecorded(self) -> int:
+        """How many records of calls were lost."""
+        counts = self.recorder.counts()
+        return counts.lost + counts.unsampled
+
     def _recorded(self, values: Mapping[str, Any]) -> bytes:
         """The arguments as their record will have them. Raises MisfitError where it cannot hold
         them.

@@ -56,7 +56,7 @@ class Typed:
                 readers[name] = TypeAdapter(hint)
             except Exception as error:  # noqa: BLE001 - Pydantic's, or of anybody's class
                 said = str(error).partition(". ")[0].partition("\n")[0] or type(error).__name__
-                obstacles[name] = f"no input can become its type {_name(hint)} ({said})"
+                obstacles[name] = f"no input can become its type {told_type(hint)} ({said})"
         return cls(parameters, hints, readers, obstacles)
 
     @property
@@ -100,6 +100,10 @@ class Typed:
         if wrong:
             raise MisfitError("; ".join(wrong))
         return made
+
+    def value(self, name: str, value: Any) -> Any:
+        """The value of one parameter. Raises MisfitError."""
+        return self._read(self.parameters[name], value, is_text=False)
 
     def _read(self, parameter: inspect.Parameter, value: Any, *, is_text: bool) -> Any:
         name = parameter.name
@@ -171,7 +175,7 @@ def _said(name: str, hint: Any, value: Any, error: ValidationError) -> str:
         place = ".".join([name, *(str(step) for step in fault["loc"])])
         told.append(f"{place}: {fault['msg'][:1].lower()}{fault['msg'][1:]}")
     more = f" and {len(faults) - _FEW} more" if len(faults) > _FEW else ""
-    return f"{', '.join(told)}{more}; {_shown(value)} is no {_name(hint)}"
+    return f"{', '.join(told)}{more}; {_shown(value)} is no {told_type(hint)}"
 
 
 def _shown(value: Any) -> str:
@@ -179,7 +183,8 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
-def _name(hint: Any) -> str:
+def told_type(hint: Any) -> str:
+    """A type as messages name it."""
     return (
         hint.__qualname__
         if isinstance(hint, type) and not hasattr(hint, "__args__")

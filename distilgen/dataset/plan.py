@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distilgen.dataset.reading import as_trained, rows
+from distilgen.dataset.reading import as_trained, result_of, rows
 from distilgen.dataset.spread import Spread
 from distilgen.errors import DatasetError
 
@@ -71,6 +71,8 @@ def measure(
     for number, row in rows(path, format_name, contract):
         try:
             seen = as_trained(format_name, contract, row)
+            if contract is not None:
+                result_of(format_name, contract, row)
         except ValueError as error:
             raise DatasetError(
                 f"{path}:{number}: {error}; run `distilgen dataset validate`"

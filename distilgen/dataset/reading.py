@@ -18,6 +18,12 @@ TABLES = ("csv", "parquet")
 """Formats whose rows are a call's values in columns."""
 
 _VALUES = (*TABLES, "raw")  # what a student sees is yet to be made of them
+_KEYS = {
+    "prompt-completion": ("prompt", "completion"), "sharegpt": ("conversations",),
+    "alpaca": ("instruction", "output"), "lamini": ("input", "output"),
+    **dict.fromkeys(_VALUES, ("arguments", "result")),
+}  # fmt: skip
+_MAY_BE_EMPTY = ("arguments", "result", "instruction")
 _BOM = b"\xef\xbb\xbf"
 _REPAIR = "`distilgen dataset validate` tells more"
 
@@ -50,8 +56,11 @@ def as_trained(
     format_name: str, contract: Contract | None, row: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """The row that a student sees, in the format `trained_format`. Raises ValueError for what is no
-    row.
+    row of the format.
     """
+    for name in _KEYS.get(format_name, ("messages",)):
+        if not row.get(name) and not (name in row and name in _MAY_BE_EMPTY):
+            raise ValueError(f"it has no {name}")
     if trained_format(format_name) == format_name or contract is None:
         return row
     return openai_tools(contract, *call_of("raw", contract, row))

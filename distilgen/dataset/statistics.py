@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from distilgen.contract import canonical_json
+from distilgen.contract import RESULT_KEY, canonical_json
 from distilgen.dataset.reading import as_trained, result_of, rows
 from distilgen.dataset.spread import Spread
 from distilgen.errors import DatasetError
@@ -33,7 +33,7 @@ WHOLE = "result"
 """What the answer itself is called, where it is no object."""
 
 _SHOWN = 60  # characters of a value
-_REPEATED = 2  # times that each value of a closed set is there, on average
+_FEW, _REPEATED = 20, 5  # values of what counts as a closed set, and times that each is there
 _KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer",
     float: "number", type(None): "null"}  # fmt: skip
 
@@ -53,6 +53,7 @@ class Field:
     """A field of the answers. seen: how often it is there, also as null. kinds: JSON's types.
     numbers: those that it has; lengths: characters of texts, items of arrays. values: how often it
     has each, as JSON, by split; a long one is cut. more: there are others that are not counted.
+    listed: the schema lists its values.
     """
 
     seen: int = 0
@@ -61,6 +62,7 @@ class Field:
     lengths: Spread = field(default_factory=Spread)
     values: dict[str, Counter[str]] = field(default_factory=dict)
     more: bool = False
+    listed: bool = False
     _known: set[str] = field(default_factory=set)
 
     def add(self, split: str, value: Any) -> None:
@@ -102,12 +104,29 @@ class Field:
         return [(text, number / self.seen) for text, number in ranked[:count]]
 
     @property
-    def unseen(self) -> dict[str, list[str]]:
-        """By split, the values that train never has, where they are a closed set: on average, each
-        is there twice at least.
+    def closed(self) -> bool:
+        """Are its values a closed set? Those that the schema lists are, and true and false; else
+        texts and whole numbers are, where there are few that are there again and again.
         """
+        kinds = self.kinds.keys() - {"null"}
+        if self.more or not self.distinct:
+            return False
+        if self.listed or kinds == {"boolean"}:
+            return True
+        times = sum(map(Counter.total, self.values.values()))
+        is_few = self.distinct <= _FEW and times >= _REPEATED * self.distinct
+        return is_few and kinds <= {"string", "integer", "boolean"}
+
+    def by_split(self, count: int) -> list[tuple[str, dict[str, int]]]:
+        """The most frequent values, as JSON, and how often each split has them."""
+        texts = [text for text, _ in self.top(count)]
+        return [(text, {split: v[text] for split, v in self.values.items()}) for text in texts]
+
+    @property
+    def unseen(self) -> dict[str, list[str]]:
+        """By split, the values that train never has, where they are a closed set."""
         train = self.values.get("train", Counter())
-        if self.more or sum(map(Counter.total, self.values.values())) < _REPEATED * self.distinct:
+        if not self.closed:
             return {}
         found = {split: sorted(v.keys() - train.keys()) for split, v in self.values.items()}
         return {split: values for split, values in found.items() if values}
@@ -122,6 +141,7 @@ class Statistics:
     splits: dict[str, Split] = field(default_factory=dict)
     fields: dict[str, Field] = field(default_factory=dict)
     other_fields: bool = False
+    _listed: frozenset[str] = frozenset()
 
     def add(
         self,
@@ -135,6 +155,8 @@ class Statistics:
         DatasetError.
         """
         found = self.splits.setdefault(split, Split())
+        if contract is not None:
+            self._listed = frozenset(_listed(contract))
         for number, row in rows(path, format_name, contract):
             try:
                 seen = as_trained(format_name, contract, row)
@@ -158,7 +180,7 @@ class Statistics:
                 if len(self.fields) == FIELDS:
                     self.other_fields = True
                     continue
-                self.fields[path] = Field()
+                self.fields[path] = Field(listed=path in self._listed)
             self.fields[path].add(split, value)
 
 
@@ -186,6 +208,30 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         else:
             continue
         waiting += reversed(inner)
+
+
+def _listed(contract: Contract) -> Iterator[str]:
+    """The paths of fields whose values the schema of the answer lists, by `enum` or `const`."""
+    root = contract.tool["parameters"]
+    inner = root.get("properties", {}).get(RESULT_KEY) if contract.wraps_result else root
+    waiting: list[tuple[str, Any, frozenset[str]]] = [("", inner, frozenset())]
+    while waiting:
+        path, schema, seen = waiting.pop()
+        if not isinstance(schema, dict):
+            continue
+        if "enum" in schema or "const" in schema:
+            yield path or WHOLE
+        name = schema.get("$ref")
+        if isinstance(name, str) and name not in seen:  # what refers to itself is read once
+            target = root.get("$defs", {}).get(name.removeprefix("#/$defs/"))
+            waiting.append((path, target, seen | {name}))
+        for key in ("anyOf", "oneOf", "allOf"):
+            several = schema.get(key)
+            waiting += [(path, item, seen) for item in several or () if isinstance(several, list)]
+        named = schema.get("properties")
+        for key, item in (named if isinstance(named, dict) else {}).items():
+            waiting.append((f"{path}.{key}" if path else key, item, seen))
+        waiting.append((f"{path or WHOLE}[]", schema.get("items"), seen))
 
 
 def _short(text: str) -> str:

@@ -8,6 +8,7 @@ what is there twice; and of alternatives that several may fit. The program itsel
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -26,6 +27,9 @@ _NAMED = frozenset({"properties", "$defs", "definitions"})
 _COUNTS = frozenset({"minItems", "maxItems", "minProperties", "maxProperties"})
 _LENGTHS = frozenset({"minLength", "maxLength"})
 _BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+
+MOST_FAULTS = 5
+"""As many faults of one value are told, where all would be too many."""
 
 
 class Schema:
@@ -58,17 +62,18 @@ class Schema:
         """Where and why a value does not fit, such as `to.name is no string`; nothing where it
         does. place: what to call the value.
         """
+        return next((" ".join(fault) for fault in self.faults(value, place)), "")
+
+    def faults(self, value: Any, place: str = "", most: int = 1) -> list[tuple[str, str]]:
+        """(Where, what is wrong there) of the first faults, each once. place: as above."""
         try:
-            return self._misfit(value, place)
+            errors = itertools.islice(self._validator.iter_errors(value), most)
+            return list(dict.fromkeys(_said(error, place) for error in errors))
         except UnicodeEncodeError:  # half of a character
             whole = json.dumps(value, ensure_ascii=False).encode(errors="replace")
-            return self.misfit(json.loads(whole), place)
+            return self.faults(json.loads(whole), place, most)
         except (ValueError, RecursionError):
-            return ""
-
-    def _misfit(self, value: Any, place: str) -> str:
-        found = next(iter(self._validator.iter_errors(value)), None)
-        return "" if found is None else _said(found, place)
+            return []
 
 
 def _nothing(uri: str) -> Any:
@@ -148,39 +153,39 @@ def _is_finite(item: Any) -> bool:
     return isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)
 
 
-def _said(found: jsonschema_rs.ValidationError, place: str) -> str:
-    """What is wrong, in our words."""
+def _said(found: jsonschema_rs.ValidationError, place: str) -> tuple[str, str]:
+    """Where, and what is wrong there, in our words."""
     kind: Any = found.kind
     where = place_of(found.instance_path, place)
     match kind.name:
         case "type":
-            return f"{where} is no {_either(kind.types)}"
+            return where, f"is no {_either(kind.types)}"
         case "required":
-            return f"{place_of([*found.instance_path, kind.property], place)} is not there"
+            return place_of([*found.instance_path, kind.property], place), "is not there"
         case "additionalProperties":
             unexpected = [*found.instance_path, min(kind.unexpected)]
-            return f"{place_of(unexpected, place)} must not be there"
+            return place_of(unexpected, place), "must not be there"
         case "enum":
-            return f"{where} is none of its choices"
+            return where, "is none of its choices"
         case "const":
-            return f"{where} is not {kind.expected_value!r}"
+            return where, f"is not {kind.expected_value!r}"
         case "anyOf":
             return _of_several(found, where, place)
         case "minLength" | "minItems" | "minProperties":
-            return f"{where} is too short"
+            return where, "is too short"
         case "maxLength" | "maxItems" | "maxProperties":
-            return f"{where} is too long"
+            return where, "is too long"
         case "minimum":
-            return f"{where} is less than {kind.limit}"
+            return where, f"is less than {kind.limit}"
         case "maximum":
-            return f"{where} is more than {kind.limit}"
+            return where, f"is more than {kind.limit}"
         case "exclusiveMinimum":
-            return f"{where} is not more than {kind.limit}"
+            return where, f"is not more than {kind.limit}"
         case "exclusiveMaximum":
-            return f"{where} is not less than {kind.limit}"
+            return where, f"is not less than {kind.limit}"
         case "multipleOf":
-            return f"{where} is no multiple of {kind.multiple_of}"
-    return f"{where} must not be there"  # the schema that nothing fits
+            return where, f"is no multiple of {kind.multiple_of}"
+    return where, "must not be there"  # the schema that nothing fits
 
 
 def _either(types: Iterable[str]) -> str:
@@ -188,7 +193,7 @@ def _either(types: Iterable[str]) -> str:
     return " or ".join(sorted(set(types), key=lambda name: (name == "null", name)))
 
 
-def _of_several(found: jsonschema_rs.ValidationError, where: str, place: str) -> str:
+def _of_several(found: jsonschema_rs.ValidationError, where: str, place: str) -> tuple[str, str]:
     """Of alternatives: what is wrong in the only one that comes near."""
     kind: Any = found.kind
     near = [
@@ -200,8 +205,8 @@ def _of_several(found: jsonschema_rs.ValidationError, where: str, place: str) ->
         return _said((near or kind.context)[0][0], place)
     firsts: list[Any] = [errors[0].kind for errors in kind.context if errors]
     if all(first.name == "type" for first in firsts) and not near:
-        return f"{where} is no {_either(name for first in firsts for name in first.types)}"
-    return f"{where} is none of what it may be"
+        return where, f"is no {_either(name for first in firsts for name in first.types)}"
+    return where, "is none of what it may be"
 
 
 def _is_other(error: jsonschema_rs.ValidationError, whole: jsonschema_rs.ValidationError) -> bool:

@@ -17,6 +17,12 @@ def test_all_that_came_of_the_inputs_is_counted() -> None:
         "shop.mail:reply: 9,900 calls returned; 100 failed; 2,000 done before; 3 repeated; "
         "records are in records"
     )
+    lost = Outcome(returned=4, unrecorded=4)
+    assert summary(lost, "f", "r") == "f: 4 calls returned; 4 not recorded"
+    lost = Outcome(returned=4, failed=1, unrecorded=4)
+    assert summary(lost, "f", "r") == (
+        "f: 4 calls returned; 1 failed; 4 not recorded; records are in r"
+    )
     assert summary(Outcome(returned=1), "f", "r") == "f: 1 call returned; records are in r"
 
 
@@ -39,8 +45,8 @@ def test_the_first_that_went_wrong_are_told(more: int) -> None:
         pytest.param(Outcome(known=1), 0, id="all done before"),
         pytest.param(Outcome(returned=1, failed=1, begun=2), 1, id="a failure"),
         pytest.param(Outcome(known=1, refused=1), 1, id="a refusal"),
-        pytest.param(Outcome(is_interrupted=True), 130, id="stopped before any input"),
-        pytest.param(Outcome(failed=3, begun=3, is_interrupted=True), 130, id="stopped"),
+        pytest.param(Outcome(stopped_by=2), 130, id="stopped before any input"),
+        pytest.param(Outcome(failed=3, begun=3, stopped_by=15), 143, id="stopped"),
     ],
 )
 def test_codes(outcome: Outcome, expected: int) -> None:

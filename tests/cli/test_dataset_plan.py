@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_without_a_model_nothing_is_invented(distilgen: Cli, built: Callable[...
     built(train=20)
     ran = distilgen("dataset", "plan")
     assert ran.code == 0
-    assert "model     say --model BASE\n" in ran.out
+    assert "model     unknown: say --model BASE\n" in ran.out
     assert "training  unknown: it depends on the model\n" in ran.out
     assert "teacher   unknown: say --teacher-cost USD or --teacher-model NAME\n" in ran.out
     assert "pays      unknown, as long as a price is\n" in ran.out
@@ -103,8 +104,63 @@ def test_few_rows_are_said(distilgen: Cli, built: Callable[..., Path]) -> None:
     built(train=3)
     ran = distilgen("dataset", "plan", "--model", "gpt-4.1-mini")
     assert ran.code == 0
-    assert "openai wants at least 10 training rows, and there are 3: record more" in ran.err
+    said = "openai wants at least 10 training rows, and there are 3: record more calls"
+    assert f"{said}\n" in ran.err
+    built(train=3, test=1)
+    held_out = distilgen("dataset", "plan", "--model", "gpt-4.1-mini")
+    assert f"{said}, or build with --no-holdout\n" in held_out.err
     assert "epochs    25, OpenAI's rule" in ran.out
+
+
+def test_several_datasets(distilgen: Cli, built: Callable[..., Path]) -> None:
+    folder = built(train=3)
+    for name in "ab":
+        shutil.copytree(folder, folder.parent / name)
+    distilgen.write({"pyproject.toml": SMALL})
+    place = str(folder.parent)
+    ran = distilgen("dataset", "plan", place, "--provider", "openai", "--model", "small")
+    assert ran.code == 0
+    assert ran.out.count("split ") == 3
+    assert ran.err.count("6 January 2027") == ran.err.count("tokens are estimated") == 1
+    assert ran.err.count(f"{FUNCTION}: openai wants at least 10") == 1
+    said = json.loads(distilgen("dataset", "plan", place, "--model", "small",
+                                "--format", "json").out)  # fmt: skip
+    billed = sum(item["plans"][0]["billed_tokens"] for item in said["datasets"])
+    (total,) = said["totals"]
+    assert (total["model"], total["rows"], total["billed"]) == ("small", 9, billed)
+    assert total["training"] == pytest.approx(billed * 3 / 1e6)
+    last = ran.out.splitlines()[-1]
+    assert last.startswith(f"in all    small: 9 rows, {billed:,} tokens, $0.")
+    local = distilgen("dataset", "plan", place, "--local", "--tokens-per-second", "1")
+    assert local.out.splitlines()[-1].endswith((" hours", " minutes"))
+
+
+@pytest.mark.parametrize(("model", "is_said"), [("gpt-5-mini", True), ("gpt-4.1", False)])
+def test_models_that_openai_does_not_list(
+    distilgen: Cli, built: Callable[..., Path], model: str, is_said: bool
+) -> None:
+    built(train=20)
+    ran = distilgen("dataset", "plan", "--model", model)
+    assert (f"lists gpt-4.1, gpt-4.1-mini and gpt-4.1-nano (May 2026), and not {model}"
+            in ran.err) is is_said  # fmt: skip
+
+
+@pytest.mark.parametrize("format_name", ["openai-tools", "raw", "sharegpt", "alpaca"])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_row_that_says_nothing(
+    distilgen: Cli, built: Callable[..., Path], format_name: str, is_known: bool
+) -> None:
+    folder = built(format_name, train=20)
+    path = folder / "train.jsonl"
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    if not is_known:
+        text = (folder / "manifest.json").read_text("utf-8")
+        said = {**json.loads(text), "contract": "another"}
+        (folder / "manifest.json").write_text(json.dumps(said), "utf-8")
+    for command in ("plan", "stats"):
+        ran = distilgen("dataset", command)
+        assert (ran.code, ran.out) == (123, "")
+        assert "train.jsonl:21: it" in ran.err
 
 
 def test_rows_that_would_be_cut(distilgen: Cli, built: Callable[..., Path]) -> None:

@@ -20,16 +20,19 @@ ANN, BOB = {"to": "Ann", "urgent": True}, {"to": "Bob", "urgent": False}
 
 
 def test_for_reading(distilgen: Cli, built: Callable[..., Path]) -> None:
-    built(train=[ANN, ANN, BOB, BOB], test=[ANN, {"to": "Cy", "urgent": True}])
+    built(train=[ANN, ANN, BOB, BOB] * 4, test=[ANN, {"to": "Cy", "urgent": True}])
     ran = distilgen("dataset", "stats")
     assert ran.code == 0
     assert ran.out.startswith(f"{FUNCTION}: openai-tools\n\nsplit ")
     lines = [line.split() for line in ran.out.splitlines()]
-    assert ["train", "4"] in [line[:2] for line in lines]
+    assert ["train", "16"] in [line[:2] for line in lines]
     assert ["test", "2"] in [line[:2] for line in lines]
-    # 6 times there, never null, 3 values, of 2 to 3 characters
+    # 18 times there, never null, 3 values, of 2 to 3 characters
     to = next(line for line in lines if line[:1] == ["to"])
-    assert to == ["to", "string", "6", "0.0%", "3", "2", "3", "3", '"Ann"', "50%,", '"Bob"', "33%"]
+    assert to == ["to", "string", "18", "0.0%", "3", "2", "3", "3", '"Ann"', "50%,", '"Bob"', "44%"]
+    assert ["to", '"Ann"', "8", "1"] in lines
+    assert ['"Cy"', "0", "1"] in lines
+    assert ["urgent", "true", "8", "2"] in lines
     assert 'never in train: to is "Cy" in test\n' in ran.out
     assert "left out: 2 of a call without a result\n" in ran.out
     assert "conflicts: 1 call with more than one answer; policy: majority\n" in ran.out
@@ -49,6 +52,8 @@ def test_for_programs(distilgen: Cli, built: Callable[..., Path]) -> None:
     to = said["fields"]["to"]
     assert (to["types"], to["null"], to["distinct"]) == ({"string": 3, "null": 1}, 1, 2)
     assert to["top"][0] == {"value": '"Bob"', "share": 0.5}
+    assert said["fields"]["urgent"]["by_split"] == {"false": {"train": 2}, "true": {"train": 2}}
+    assert (to["closed"], to["by_split"]) == (False, None)
     assert said["left_out"] == {"of a call without a result": 2}
 
 
@@ -94,9 +99,19 @@ def test_a_row_that_is_none(distilgen: Cli, built: Callable[..., Path]) -> None:
 
 
 def test_no_dataset(distilgen: Cli) -> None:
-    ran = distilgen("dataset", "stats")
-    assert ran.code == 2
-    assert "run `distilgen dataset build`" in ran.err
+    distilgen("instrument", "--all")
+    distilgen.write({"loose/a.jsonl": "{}\n"})
+    for names in ([], ["reply"], ["src"], ["loose"]):
+        ran = distilgen("dataset", "stats", *names)
+        assert (ran.code, ran.out) == (2, "")
+        assert "run `distilgen dataset build`" in ran.err
+    assert "it has a.jsonl, and no manifest.json; `distilgen dataset validate` looks" in ran.err
+
+
+def test_a_folder_of_datasets(distilgen: Cli, built: Callable[..., Path]) -> None:
+    folder = built(train=[ANN])
+    ran = distilgen("dataset", "stats", str(folder.parent))
+    assert (ran.code, ran.out.count(FUNCTION)) == (0, 1)
 
 
 @pytest.fixture(autouse=True)

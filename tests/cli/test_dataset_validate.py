@@ -93,8 +93,9 @@ def test_a_row_that_is_wrong_is_named(distilgen: Cli, built: Built) -> None:
     ran = distilgen("dataset", "validate", str(folder))
     assert ran.code == 1
     path = "$.messages[2].tool_calls[0].function.arguments"
+    path += " → $.urgent"
     assert (
-        f"{FOLDER}/train.jsonl:4: {path}: urgent is no boolean (answer-misfit); "
+        f"{FOLDER}/train.jsonl:4: {path}: is no boolean (answer-misfit); "
         "mend: mend the answer, or leave the row out\n"
     ) in ran.out
     assert "(manifest-differs); mend: run `distilgen dataset build`" in ran.out
@@ -208,7 +209,7 @@ def test_a_file_against_a_contract(distilgen: Cli, built: Built) -> None:
     row["messages"][2] = {"role": "assistant", "content": '{"to":"Ann"}'}
     distilgen.write({"theirs.jsonl": rows_of(row)})
     ran = distilgen("dataset", "validate", "theirs.jsonl", "--function", "reply")
-    assert "$.messages[2].content: urgent is not there (answer-misfit)" in ran.out
+    assert "$.messages[2].content → $.urgent: is not there (answer-misfit)" in ran.out
     ran = distilgen("dataset", "validate", "theirs.jsonl", "--function", "nobody")
     assert ran.code == 2
 
@@ -220,6 +221,39 @@ def test_a_file_of_a_dataset_is_looked_at_as_such(distilgen: Cli, built: Built) 
     ran = distilgen("dataset", "validate", str(folder / "test.jsonl"))
     assert "(manifest-differs)" in ran.out
     assert "1 file, 1 row:" in ran.err
+
+
+def test_a_folder_of_files(distilgen: Cli, built: Built) -> None:
+    built()
+    other = {"messages": [*CHAT["messages"][:2], {"role": "assistant", "content": "c"}]}
+    distilgen.write({"loose/a.jsonl": rows_of(CHAT), "loose/b.jsonl": rows_of(CHAT, other)})
+    ran = distilgen("dataset", "validate", "loose", "reply")
+    assert "loose/b.jsonl:1: warning: is line 1 of loose/a.jsonl (row-in-two-files)" in ran.out
+    assert "b.jsonl:2: warning: asks what line 1 asks, and is answered otherwise (answ" in ran.out
+    assert "b.jsonl:2: warning: asks what line 1 of loose/a.jsonl asks (question-in" in ran.out
+    assert "4 files, 15 rows:" in ran.err
+    twice = distilgen("dataset", "validate", "loose/a.jsonl", "./loose/a.jsonl")
+    assert "1 file, 1 row:" in twice.err
+
+
+def test_a_folder_of_datasets(distilgen: Cli, built: Built) -> None:
+    folder = built()
+    assert "2 files, 12 rows:" in distilgen("dataset", "validate", str(folder.parent)).err
+
+
+def test_rows_that_no_live_call_sends(distilgen: Cli, built: Built) -> None:
+    folder = built()
+    lines = distilgen.read(f"{FOLDER}/train.jsonl").splitlines(keepends=True)
+    lines[2] = lines[2].replace('{\\"text\\":', '{\\"letter\\":')
+    lines[5] = lines[5].replace('"parallel_tool_calls":false', '"parallel_tool_calls":true')
+    distilgen.write({f"{FOLDER}/train.jsonl": "".join(lines)})
+    ran = distilgen("dataset", "validate", str(folder))
+    place = f"{FOLDER}/train.jsonl:3: $.messages[1].content: "
+    assert f'{place}the function has no parameter "letter" (arguments-differ); mend: ' in ran.out
+    assert f'{place}the argument "text" is not there (arguments-differ)' in ran.out
+    assert "train.jsonl:6: $.parallel_tool_calls: is true, and live calls say false" in ran.out
+    ran = distilgen("dataset", "validate", str(folder), "--fix")
+    assert "mended: 1 parallel-tool-calls-differ" in ran.err
 
 
 def test_standard_input(distilgen: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +271,7 @@ def test_standard_input(distilgen: Cli, monkeypatch: pytest.MonkeyPatch) -> None
         (["gone.jsonl"], 2, "gone.jsonl: there is no such file"),
         (["nobody"], 2, "nobody: is neither a function with a contract nor a folder"),
         ([], 2, "has no dataset; run `distilgen dataset build`"),
-        (["src"], 123, "there is no dataset; run `distilgen dataset build`"),
+        (["src"], 2, "there is no dataset; run `distilgen dataset build`"),
         (["-", "--fix"], 2, "--fix writes to files"),
         (["rows.csv"], 2, "rows.csv: say --function"),
         (["--profile", "nobody"], 2, "'nobody' is not one of"),

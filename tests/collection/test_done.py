@@ -64,6 +64,23 @@ def test_a_call_is_done_that_has_a_result(
     assert made.malformed == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "has_failed"),
+    [
+        pytest.param({}, False, id="it returned"),
+        pytest.param({"result": None, "error": {"type": "E"}}, True, id="it raised"),
+        pytest.param({"result": {"$too_large": 9}}, True, id="it was not kept"),
+        pytest.param({"result": None, "error": {}, "contract": "0"}, False, id="another contract"),
+    ],
+)
+def test_a_call_has_failed_that_left_a_record_without_a_result(
+    done: Callable[..., Done], change: dict[str, Any], has_failed: bool
+) -> None:
+    made = done(change)
+    assert made.has_failed(b'{"topic": "a"}') is has_failed
+    assert not made.has_failed(b'{"topic": "b"}')
+
+
 def test_the_order_of_keys_does_not_count(done: Callable[..., Done]) -> None:
     made = done({"arguments": {"a": 1, "b": {"c": 2.5, "d": "ü"}}})
     assert made.takes(json.dumps({"b": {"d": "ü", "c": 2.5}, "a": 1}).encode())

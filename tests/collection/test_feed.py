@@ -11,6 +11,8 @@ from distilgen.collection.given import Given
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
+
 
 def calls(count: int) -> Iterator[Call]:
     return (Call(Given({"n": n}, str(n)), {"n": n}, b"{}") for n in range(count))
@@ -40,6 +42,11 @@ def test_a_feed_that_is_stopped_hands_out_no_more() -> None:
     feed.stop()
     assert feed.take() is None
     assert not feed.pause(3_600)
+
+
+def test_a_pause_is_as_long_as_the_system_can_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "TIMEOUT_MAX", 0.001)
+    assert Feed(calls(1)).pause(1e300)
 
 
 def test_what_the_source_raises_is_kept() -> None:

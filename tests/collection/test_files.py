@@ -127,6 +127,24 @@ def test_a_folder_is_all_of_its_files_in_order(tmp_path: Path) -> None:
     assert total_of(files_of(str(tmp_path), None), None) == 2
 
 
+def test_behind_a_file_that_cannot_be_read_the_next_follow(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"n\n1\n\0")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    (tmp_path / "c.txt").write_text("2\n", "utf-8")
+    files = files_of(str(tmp_path), None)
+    first, broken, table, last = rows_of(files, None, goes_on=True)
+    assert (first, last) == (
+        Row({"n": "1"}, str(tmp_path / "a.csv:2"), ("n",), True),
+        Row("2", str(tmp_path / "c.txt:1")),
+    )
+    assert broken == Refused(str(tmp_path / "a.csv:3"), "is binary, not text")
+    assert isinstance(table, Refused)
+    assert table.reason.startswith("is no Parquet file")
+    assert total_of(files, None, goes_on=True) == 4
+    with pytest.raises(CollectError, match="is no Parquet file"):
+        total_of(files, None)
+
+
 def test_what_is_not_there_or_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such file or folder"):
         files_of(str(tmp_path / "no.csv"), None)

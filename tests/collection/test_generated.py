@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 import inspect
 import sys
-from collections.abc import Sequence  # noqa: TC003 - Pydantic evaluates it
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +41,10 @@ from distilgen.runtime.arguments import canonical
 class Size(enum.Enum):
     BIG = "big"
     SMALL = 2
+
+
+class Held(BaseModel):
+    call: Callable[[int], int]
 
 
 class Line(BaseModel):
@@ -211,6 +215,22 @@ def test_where_there_are_not_so_many_it_says_so() -> None:
 def test_what_cannot_be_made_names_parameter_and_reason(annotation: Any, message: str) -> None:
     with pytest.raises(CollectError, match=message):
         made(annotation)
+
+
+def test_values_that_no_record_can_hold_are_refused_at_once() -> None:
+    for annotation in (Callable[[int], int], Held):
+        with pytest.raises(CollectError, match="parameter x: no record can hold a value of"):
+            made(annotation)
+    assert all(isinstance(value, int) for value in made(Callable[[int], int] | int))
+
+    def kept(n: int, call: Callable[[int], int] | None) -> None: ...
+    def held(n: int, call: Callable[[int], int] = abs) -> None: ...
+
+    reader = Typed.of(kept, inspect.signature(kept).parameters)
+    found = list(source(reader, 3, 0, {}, lambda _: None).inputs)
+    assert [i.arguments["call"] for i in found if isinstance(i, Given)] == [None] * 3
+    with pytest.raises(CollectError, match="parameter call: no record can hold"):
+        source(Typed.of(held, inspect.signature(held).parameters), 3, 0, {}, lambda _: None)
 
 
 def test_constants_are_not_made() -> None:

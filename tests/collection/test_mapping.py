@@ -78,8 +78,33 @@ def test_objects_may_differ_from_row_to_row() -> None:
     found = columns()
     rows = [Row({"text": "a"}, ":1"), Row({"text": "b", "n": 1}, ":2"), Row(5, ":3")]
     assert given(found, *rows) == [{"text": "a"}, {"text": "b", "n": 1}, "is no object"]
+    with pytest.raises(CollectError, match=r"^a.csv:2: --map n=z: there is no column z; the "
+                                           r"columns are: text, m$"):  # fmt: skip
+        given(columns(renamed={"n": "z"}), table("text", "m", text="a", m="1"))
     with pytest.raises(CollectError, match="no column for text, n; the columns are: q;"):
         given(columns(), Row({"q": 1}, "a.jsonl:1"))
+
+
+def test_keys_that_nobody_wants_are_told_once_with_their_first_row() -> None:
+    notes: list[str] = []
+    found = columns(one, {"text": "q"}, {"tone": "x"}, notes=notes)
+    rows = [{"q": "a"}, {"q": "b", "lnag": 1}, {"q": "c", "x": 1, "y": 2, "$error": {}}]
+    rows += [{"q": "d", "y": 1, "x": 1}, {"q": "e", "tone": "y"}, {"q": "f", "text": "g"}]
+    given(found, *(Row(row, f"a.jsonl:{number}") for number, row in enumerate(rows, 1)))
+    assert list(found.unused()) == [
+        "not used: key lnag in a.jsonl:2",
+        "not used: keys x, y in 2 rows, first in a.jsonl:3",
+        "not used: key tone in a.jsonl:5",
+        "not used: key text in a.jsonl:6",
+    ]
+    assert not notes
+
+
+def test_however_many_keys_nobody_wants_some_are_told() -> None:
+    found = columns(one)
+    given(found, *(Row({"text": "a", f"k{n}": n}, f":{n}") for n in range(5_000)))
+    told = list(found.unused())
+    assert (len(told), told[-1]) == (11, "not used: other keys, too")
 
 
 def test_a_bare_value_is_for_the_only_parameter() -> None:

@@ -23,7 +23,22 @@ def test_a_rate_is_calls_a_second(text: str, rate: float) -> None:
     assert rate_of(text) == pytest.approx(rate)
 
 
-@pytest.mark.parametrize("text", ["10", "0/s", "-1/s", "fast", "10/x", "10/", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10",
+        "0/s",
+        "-1/s",
+        "fast",
+        "10/x",
+        "10/",
+        "",
+        "nan/s",
+        "inf/s",
+        "9" * 400 + "/s",
+        "0." + "0" * 9 + "1/s",
+    ],
+)
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no rate: say 10/s"):
         rate_of(text)

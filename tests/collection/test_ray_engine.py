@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -122,6 +124,28 @@ def test_an_async_function_on_a_cluster(project: Path) -> None:
     assert sorted(record["result"]["value"] for record in _records(project)) == [
         number**3 for number in range(12)
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_scheduler_may_stop_it(project: Path) -> None:
+    command = [sys.executable, "-m", "distilgen", "collect", "squares:square", "--inputs", "-"]
+    options = ["--input-format", "jsonl", "--engine", "ray", "--concurrency", "1"]
+    child = subprocess.Popen(
+        [*command, *options], cwd=project, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )  # fmt: skip
+    with child:
+        assert child.stdin is not None
+        assert child.stderr is not None
+        child.stdin.write('{"number": {"value": 1}, "folder": "."}\n')
+        child.stdin.flush()
+        while not list(project.glob(".distilgen/records/*.jsonl")):
+            assert child.poll() is None
+            time.sleep(0.05)
+        child.send_signal(signal.SIGTERM)
+        said = child.stderr.read()
+        assert child.wait(60) == 143
+    assert "1 call returned; records are in .distilgen/records; stopped;" in said
 
 
 def test_an_address_without_the_engine(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,11 +222,25 @@ def test_a_limit_is_of_calls(teach: Teach) -> None:
     assert sorted(calls(teacher)) == list(range(5))
 
 
+def test_under_a_limit_what_failed_before_comes_last(teach: Teach, folder: Path) -> None:
+    from distilgen.records.files import FileStore
+
+    teacher = teach(SYNC.replace("% 100 == 7", "< 6"))
+    made = []
+    for _ in range(4):
+        done = Done.of(FileStore(folder), teacher.contract, hides=False)
+        calls(teacher).clear()
+        collect(teacher, range(8), done, limit=3)
+        made.append(sorted(calls(teacher)))
+    assert made == [[0, 1, 2], [3, 4, 5], [0, 6, 7], [0, 1, 2]]
+
+
 def test_a_call_without_a_record_stops_it(teach: Teach, folder: Path) -> None:
     folder.write_text("in the way", "utf-8")
     teacher = teach(SYNC)
     outcome, _ = collect(teacher, range(1_000), concurrency=1)
     assert "a call left no record" in str(outcome.error)
+    assert (outcome.ended, outcome.unrecorded) == (1, 1)
     assert len(calls(teacher)) == 1
 
 

@@ -87,13 +87,40 @@ def test_an_answer_that_is_no_object(tmp_path: Path, contract: Contract) -> None
 
 def test_values_that_train_never_has(counted: Callable[..., Statistics]) -> None:
     found = counted(
-        train=[{"kind": "a", "id": 1}, {"kind": "b", "id": 2}] * 2,
-        test=[{"kind": "c", "id": 5}, {"kind": "a", "id": 1}],
+        train=[{"kind": "a", "id": n, "score": n % 3 + 0.5} for n in range(15)],
+        test=[{"kind": "c", "id": 50, "score": 0.7}, {"kind": "a", "id": 1}],
         validation=[{"kind": "a", "id": 3}],
     )
-    # 7 values of 3 kinds; 7 of 4 ids: not twice each
+    # 18 values of 2 kinds; ids that hardly repeat; scores that may be any number
     assert found.fields["kind"].unseen == {"test": ['"c"']}
-    assert found.fields["id"].unseen == {}
+    assert found.fields["id"].unseen == found.fields["score"].unseen == {}
+    assert not found.fields["score"].closed
+    assert found.fields["kind"].by_split(1) == [('"a"', {"train": 15, "test": 1, "validation": 1})]
+
+
+def test_values_that_the_schema_lists(tmp_path: Path, contract: Contract) -> None:
+    kinds = {"$ref": "#/$defs/Kind"}
+    schema = {
+        "type": "object",
+        "properties": {
+            "kind": {"anyOf": [kinds, {"type": "null"}]},
+            "lines": {"type": "array", "items": {"properties": {"of": {"const": 1.5}, "x": {}}}},
+            "free": {"type": "number"}, "sure": {"type": "boolean"},
+            "self": {"$ref": "#"},
+        },
+        "$defs": {"Kind": {"enum": ["a", "b"]}},
+    }  # fmt: skip
+    bound = replace(contract, tool={**contract.tool, "parameters": schema})
+    result = {"kind": "a", "lines": [{"of": 1.5, "x": "y"}], "free": 2.5, "sure": True}
+    found = Statistics()
+    for split, kind in (("train", "a"), ("test", "b")):
+        path = tmp_path / f"{split}.jsonl"
+        row = FORMATS["raw"](bound, {"topic": "t"}, {**result, "kind": kind})
+        path.write_text(json.dumps(row) + "\n", "utf-8")
+        found.add(split, path, "raw", bound, _CHARACTERS)
+    closed = {name for name, field in found.fields.items() if field.closed}
+    assert closed == {"kind", "lines[].of", "sure"}
+    assert found.fields["kind"].unseen == {"test": ['"b"']}
 
 
 def test_values_are_bounded(counted: Callable[..., Statistics]) -> None:

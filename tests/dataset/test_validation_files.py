@@ -206,14 +206,58 @@ def test_held_out_rows_of_a_table(name: str, tmp_path: Path) -> None:
                 out.write({"text": text}, {"n": number})
             out.close()
         looked.append(table.look(Given(path.name, path, split, name, TABLE), None, 9))
-    leaks.tell(*looked)
+    leaks.tell(looked[0], looked[1])
     assert found(looked[0]) == []
     assert found(looked[1]) == [("held-out-question", 2), ("leaked-row", 3)]
 
 
-def test_rows_that_only_ask_the_same_stand_once(tmp_path: Path) -> None:
-    content = row("a") + b"\n" + row("a", content="another") + b"\n"
-    assert found(look(given_of(tmp_path, content), None, None, 9)) == []
+@pytest.mark.parametrize("chance", [False, True])
+def test_one_question_with_two_answers(
+    chance: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if chance:  # all hashes are equal
+        monkeypatch.setattr(repeats, "hash", lambda _: 1, raising=False)
+    answers = ['{"n":1}', '{"n":2}', '{"n": 1}', '{"n":2}']
+    content = b"\n".join([*(row("a", content=text) for text in answers), row("b"), b""])
+    looked = look(given_of(tmp_path, content), None, None, 9)
+    assert found(looked) == [("answers-differ", 2), ("duplicate-row", 4)]
+    assert looked.findings.kept[0].message == "asks what line 1 asks, and is answered otherwise"
+
+
+@pytest.mark.parametrize(("format_name", "trained", "held"), ASKED)
+def test_two_answers_in_every_format(
+    format_name: str, trained: dict[str, Any], held: dict[str, Any], tmp_path: Path
+) -> None:
+    content = b"\n".join(canonical_json(item).encode() for item in (trained, held))
+    looked = look(given_of(tmp_path, content, format=format_name), None, None, 9)
+    are_equal = trained.get("result") == held.get("result") and format_name == "raw"
+    assert (("answers-differ", 2) in found(looked)) is not are_equal
+
+
+@pytest.mark.parametrize(
+    ("names", "rules"),
+    [
+        (("a", "b"), ("row-in-two-files", "question-in-two-files")),
+        (("train", "test"), ("leaked-row", "held-out-question")),
+        (("train", "more"), ("row-in-two-files", "question-in-two-files")),
+    ],
+)
+def test_files_that_are_given_together(
+    names: tuple[str, str], rules: tuple[str, str], tmp_path: Path
+) -> None:
+    for first in (0, 1):
+        contents = [WHOLE, row("x") + b"\n" + ROWS[3] + b"\n" + row("question 5", content="no")]
+        looked = []
+        for name, content in zip(names, contents, strict=True):
+            path = tmp_path / f"{name}.jsonl"
+            path.write_bytes(content)
+            looked.append(look(Given(path.name, path), None, None, 9))
+        given_so = looked if not first else looked[::-1]
+        leaks.tell_beside(given_so)
+        told = [rule for item in looked for rule, _ in found(item)]
+        assert sorted(told) == sorted(rules)
+        if rules[0] == "leaked-row":
+            assert found(looked[1]) == [(rules[0], 2), (rules[1], 3)]
 
 
 def test_the_first_of_a_rule_are_kept_and_all_counted(tmp_path: Path) -> None:
@@ -329,6 +373,8 @@ def test_a_table(tmp_path: Path) -> None:
     looked = table.look(given_file, OPENAI, 9)
     assert looked.rows == 2
     assert found(looked) == [("format-not-taken", 0), ("answer-misfit", 2)]
+    path.write_text(f"{HEAD}a,1,,\nb,1,,\na,1,,\na,2,,\n")
+    assert found(table.look(given_file, None, 9)) == [("answers-differ", 4)]
     path.write_text(f"{HEAD}a,1,,\nb,x,,\n")
     assert found(table.look(given_file, None, 9)) == [("columns-differ", 2)]
     path.write_text("text,n\na,1\n")

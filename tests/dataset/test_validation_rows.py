@@ -57,6 +57,7 @@ WRAPPED = contract_of(
     },
 )
 ANSWER = {"to": "Ann", "urgent": True, "lines": [{"n": 1}]}
+QUESTION = "$.messages[1].content"
 AT = "$.messages[2].tool_calls[0]"
 
 
@@ -218,7 +219,7 @@ BROKEN: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
      change(f"{CALL}.function.arguments", '{"to":"a","to":"b","urgent":true}'), "openai"),
     ("not-finite", f"{AT}.function.arguments",
      change(f"{CALL}.function.arguments", '{"to":"a","urgent":true,"x":NaN}'), "openai"),
-    ("tool-arguments-misfit", f"{AT}.function.arguments",
+    ("tool-arguments-misfit", f"{AT}.function.arguments → $.to",
      change(f"{CALL}.function.arguments", '{"to":1}'), "openai"),
     ("tool-unknown", f"{AT}.function.name", change(f"{CALL}.function.name", "Letter"), "openai"),
     ("tool-call-unanswered", AT,
@@ -249,21 +250,58 @@ OF_CONTRACT: list[tuple[str, str, str, Callable[[dict[str, Any]], None]]] = [
     ("tools-differ", "$.functions", "openai-functions", change("functions.0.description", "Other")),
     ("tools-differ", "$", "openai-tools", change("tools")),
     ("parallel-tool-calls-missing", "$", "openai-tools", change("parallel_tool_calls")),
-    ("answer-misfit", f"{AT}.function.arguments", "openai-tools",
+    ("answer-misfit", f"{AT}.function.arguments → $.to", "openai-tools",
      change(f"{CALL}.function.arguments", '{"to":1,"urgent":true}')),
-    ("answer-misfit", f"{AT}.function.arguments", "trl",
+    ("answer-misfit", f"{AT}.function.arguments → $.lines[1].n", "openai-tools",
+     change(f"{CALL}.function.arguments",
+            '{"to":"a","urgent":true,"lines":[{"n":1},{"n":-1}]}')),
+    ("answer-misfit", f"{AT}.function.arguments.to", "trl",
      change(f"{CALL}.function.arguments.to", 1)),
-    ("answer-misfit", "$.messages[2].content", "openai-json",
+    ("answer-misfit", f"{AT}.function.arguments.lines[0].n", "trl",
+     change(f"{CALL}.function.arguments.lines.0.n", "x")),
+    ("answer-misfit", "$.messages[2].content → $.urgent", "openai-json",
      change("messages.2.content", '{"to":"a"}')),
     ("answer-unreadable", "$.messages[2].content", "openai-json",
      change("messages.2.content", "no JSON")),
     ("answer-unreadable", "$.completion", "prompt-completion", change("completion", "no JSON")),
-    ("answer-misfit", "$.output", "alpaca", change("output", "{}")),
-    ("answer-misfit", "$.result", "raw", change("result", {})),
+    ("answer-misfit", "$.output → $.to", "alpaca", change("output", "{}")),
+    ("answer-misfit", "$.result.to", "raw", change("result", {})),
     ("answer-unreadable", "$.conversations[1].value", "sharegpt",
      change("conversations.1.value", "{}")),
     ("system-prompt-differs", "$.system", "sharegpt", change("system", "Do it.")),
     ("system-prompt-differs", "$.instruction", "alpaca", change("instruction", "Do it.")),
+    ("system-prompt-differs", "$.messages", "openai-tools", change("messages.0")),
+    ("system-prompt-differs", "$", "sharegpt", change("system")),
+    ("system-prompt-differs", "$.prompt", "prompt-completion", change("prompt", "x\n\n")),
+    ("system-prompt-differs", "$.input", "lamini", change("input", "x")),
+    ("parallel-tool-calls-differ", "$.parallel_tool_calls", "openai-tools",
+     change("parallel_tool_calls", True)),
+    ("messages-differ", "$.messages[1]", "openai-tools",
+     lambda row: row["messages"].insert(1, copy.deepcopy(LAST))),
+    ("messages-differ", "$.messages[2]", "openai-json",
+     lambda row: row["messages"].insert(2, copy.deepcopy(USER))),
+    ("messages-differ", "$.messages[3]", "openai-json",
+     lambda row: row["messages"].extend(row["messages"][1:])),
+    ("messages-differ", "$.messages[1]", "trl", change("messages.1")),
+    ("messages-differ", "$.messages[1].name", "openai-tools", change("messages.1.name", "Ann")),
+    ("messages-differ", "$.history", "alpaca", change("history", [["a", "b"]])),
+    ("question-differs", QUESTION, "openai-tools", change("messages.1.content", "Hello!")),
+    ("question-differs", QUESTION, "openai-tools", change("messages.1.content", '{"text": "a"}')),
+    ("question-differs", QUESTION, "openai-tools",
+     change("messages.1.content", [{"type": "text", "text": '{"text":"a"}'}])),
+    ("question-differs", "$.conversations[0].value", "sharegpt",
+     change("conversations.0.value", "[1]")),
+    ("question-differs", "$.input", "alpaca", change("input", "")),
+    ("question-differs", "$.prompt", "prompt-completion",
+     change("prompt", f'{CONTRACT.system_prompt}\n\n{{"text":"a"}}')),
+    ("arguments-differ", QUESTION, "openai-tools", change("messages.1.content", "{}")),
+    ("arguments-differ", QUESTION, "openai-functions",
+     change("messages.1.content", '{"text":"a","lang":"en"}')),
+    ("arguments-differ", "$.arguments", "raw", change("arguments.txt", "a")),
+    ("arguments-differ", "$.arguments", "raw", change("arguments", {})),
+    ("arguments-misfit", f"{QUESTION} → $.text", "openai-tools",
+     change("messages.1.content", '{"text":1}')),
+    ("arguments-misfit", "$.arguments.text", "raw", change("arguments.text", 1)),
 ]  # fmt: skip
 
 
@@ -370,6 +408,35 @@ def test_rows_of_others_that_are_right(messages: list[dict[str, Any]]) -> None:
     assert not noted({"messages": messages, "tools": row()["tools"]}, "openai")
 
 
+def test_a_contract_that_is_answered_in_text_has_no_tools() -> None:
+    bound = contract_of(answers="json-schema")
+    made = FORMATS["openai-json"](bound, {"text": "a"}, ANSWER)
+    assert not noted(made, "", bound, "openai-json")
+    assert ("tools-differ", "$.tools") in noted({**made, "tools": row()["tools"]}, "", bound)
+
+
+TEMPLATES = ["Say {arguments}!", "Return `{call}`", "{call}", "a {arguments} {call}", "Do it."]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("given_text", ["a", "}", '"', "1, 2", "{arguments}", "`)", ""])
+def test_other_words_of_a_contract(template: str, given_text: str) -> None:
+    bound = contract_of(user_message=template)
+    made = FORMATS["openai-tools"](bound, {"text": given_text}, ANSWER)
+    assert not noted(made, "", bound)
+    made["messages"][1]["content"] = "Tell {}?"
+    assert ("question-differs", QUESTION) in noted(made, "", bound) or template == "{call}"
+
+
+def test_several_faults_of_an_answer() -> None:
+    broken = row()
+    broken["messages"][2]["tool_calls"][0]["function"]["arguments"] = canonical_json(
+        {"to": 1, "urgent": "x", "lines": [{"n": n} for n in "abcdef"]}
+    )
+    found = [path for rule, path in noted(broken, "", CONTRACT) if rule == "answer-misfit"]
+    assert len(found) == len(set(found)) == 5
+
+
 RENDERED = [
     ("openai-tools", CONTRACT, ANSWER),
     ("openai-tools", WRAPPED, [1, 2]),
@@ -377,6 +444,9 @@ RENDERED = [
     ("openai-tools", contract_of(answers=STRICT_TOOL), {"to": "a", "urgent": False}),
     *((name, CONTRACT, ANSWER) for name in FORMATS),
     *((name, WRAPPED, [1, 2]) for name in FORMATS),
+    ("openai-tools", contract_of(user_message="Say {arguments}!"), ANSWER),
+    ("prompt-completion", contract_of(user_message="Say {arguments}!"), ANSWER),
+    ("openai-tools", contract_of(user_message="Return `{call}`"), ANSWER),
 ]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -467,7 +537,8 @@ def test_every_rule_of_rows_is_tried() -> None:
     tried |= {"row-too-long", "format-not-taken", "legacy-functions"}
     elsewhere = {
         "empty-file", "bom-missing", "bom-present", "too-few-rows", "too-many-rows", "file-large",
-        "file-too-large", "duplicate-row", "leaked-row", "held-out-question", "blank-line",
+        "file-too-large", "duplicate-row", "answers-differ", "row-in-two-files",
+        "question-in-two-files", "leaked-row", "held-out-question", "blank-line",
         "torn-line", "contract-outdated", "manifest-differs", "file-missing", "columns-differ",
     }  # fmt: skip
     assert set(RULES) - elsewhere == tried

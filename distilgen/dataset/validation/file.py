@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from distilgen.dataset import tokens
 from distilgen.dataset.validation.findings import Findings
 from distilgen.dataset.validation.lines import BOM, blocks, parsed
 from distilgen.dataset.validation.profiles import GB, LOCAL, MB, Profile
-from distilgen.dataset.validation.repeats import MOST, Hashes, Seen, numbered
+from distilgen.dataset.validation.repeats import MOST, Answered, Hashes, Seen, numbered
 from distilgen.dataset.validation.rows import Rows
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def look(given: Given, profile: Profile | None, model: str | None, most: int) ->
     _sizes(looked, host)
     against(looked)
     if looked.hashes.any_repeated():  # or else no row is there twice
-        _repeats(looked)
+        _repeats(looked, host, model)
     return looked
 
 
@@ -179,22 +178,29 @@ def against(looked: Looked) -> None:
         return
     what = "has other bytes than the manifest says"
     if looked.rows != part.rows:
-        what = f"has {_rows(looked.rows)}, and the manifest says {part.rows}"
+        what = f"has {_rows(looked.rows)}, and the manifest says {part.rows:,}"
     looked.findings.add("manifest-differs", 0, "", what)
 
 
-def _repeats(looked: Looked) -> None:
-    """Tell the rows that stand twice. Their hashes may be equal by chance; here it is certain."""
-    hashes = Hashes()
-    hashes.add(line for _, line in islice(rows_of(looked.given), MOST))
-    looked.repeated = hashes.repeated()
-    if not looked.repeated:
-        return
-    seen = Seen(looked.repeated)
+def _repeats(looked: Looked, host: Profile, model: str | None) -> None:
+    """Tell the rows that stand twice, and those that answer what an earlier one asks otherwise.
+    Hashes may be equal by chance; here it is certain.
+    """
+    rows = reader(looked.given, Findings(looked.given.shown, 0), host, model)
+    seen, answered = Seen(looked.hashes.repeated()), Answered()
     for number, line in rows_of(looked.given):
-        first = seen.earlier(line, number) if seen.wants(line) else None
+        if not seen.wants(rows.read(line)[1]):
+            continue
+        first = seen.earlier(line, number)
         if first is not None:
-            looked.findings.add("duplicate-row", number, "", f"says what line {first} says")
+            looked.findings.add("duplicate-row", number, "", f"says what line {first:,} says")
+            looked.repeated.add(hash(line))
+            continue
+        asked = rows.asked(line)
+        first = answered.otherwise(*asked, number) if asked else None
+        if first is not None:
+            what = f"asks what line {first:,} asks, and is answered otherwise"
+            looked.findings.add("answers-differ", number, "", what)
 
 
 def rows_of(given: Given) -> Iterator[tuple[int, bytes]]:

@@ -82,7 +82,8 @@ class Frame:
     """The bytes of a line around its gaps.
 
     question: of the row that was right. ahead: what its question begins with and is in all of them,
-    behind: what all of them end with. fits: is an answer, as a JSON value, one?
+    behind: what all of them end with. asks: is what stands between, a text or arguments, such as it
+    is to be? fits: is an answer, as a JSON value, one?
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Frame:
         gaps: Gaps,
         question: Question,
         ends: tuple[str, str],
+        asks: Callable[[Any], bool],
         fits: Callable[[Any], bool],
     ) -> None:
         head, self._middle, self._tail = parts
@@ -103,7 +105,7 @@ class Frame:
         self._may_be_blank = ahead != "" and not ahead.isspace()
         self._around = hash(question.around)
         self._is_text, self._reads, self._calls = gaps.is_text, gaps.reads, gaps.calls
-        self._fits = fits
+        self._asks, self._fits = asks, fits
 
     def takes(self, line: bytes) -> int | None:
         """The hash of the question of a line that is one of these, and right. None says nothing."""
@@ -122,10 +124,14 @@ class Frame:
                     return None
                 if (not question or question.isspace()) and not self._may_be_blank:
                     return None
+                if not self._asks(question.removesuffix(self._behind)):
+                    return None
                 asked = hash((self._around, question))
             else:
                 question = from_json(raw, allow_inf_nan=False, cache_strings="keys")
                 if not isinstance(question, dict) or to_json(question) != raw:  # a key twice
+                    return None
+                if not self._asks(question):
                     return None
                 asked = hashed(self._around, question)
             raw = line[place + self._gap : self._end]

@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json
 
+from distilgen.dataset.manifest import SPLITS
 from distilgen.dataset.validation import plain, table
-from distilgen.dataset.validation.file import rows_of
+from distilgen.dataset.validation.file import TRAIN, rows_of
 from distilgen.dataset.validation.lines import parsed
 from distilgen.dataset.validation.questions import Question, ahead_of, question_of
-from distilgen.dataset.validation.repeats import Seen
+from distilgen.dataset.validation.repeats import Hashes, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from distilgen.dataset.validation.file import Given, Looked
 
 
-def tell(train: Looked, held_out: Looked) -> None:
+_HELD_OUT = ("leaked-row", "held-out-question")
+_BESIDE = ("row-in-two-files", "question-in-two-files")
+
+
+def tell(train: Looked, held_out: Looked, rules: tuple[str, str] = _HELD_OUT) -> None:
     """Tell the rows of a split that is held out which are in the training file, too, and those that
-    ask what a row there asks. Their hashes may be equal by chance; here it is certain.
+    ask what a row there asks. Their hashes may be equal by chance; here it is certain. rules: that
+    they break.
     """
     shared = train.hashes.shared(held_out.hashes)
     if not shared:
@@ -37,12 +43,33 @@ def tell(train: Looked, held_out: Looked) -> None:
             continue
         first = rows.of(row)
         if first is not None:
-            held_out.findings.add("leaked-row", number, "", f"is line {first} of {whose}")
+            held_out.findings.add(rules[0], number, "", f"is line {first:,} of {whose}")
             continue
         first = questions.of(question.content()) if question else None
         if first is not None:
-            what = f"asks what line {first} of {whose} asks"
-            held_out.findings.add("held-out-question", number, "", what)
+            what = f"asks what line {first:,} of {whose} asks"
+            held_out.findings.add(rules[1], number, "", what)
+
+
+def tell_beside(files: Sequence[Looked]) -> None:
+    """Tell what stands in several files of no dataset that are looked at together. What is called
+    train is trained on, validation and test are held out; of others nobody knows.
+    """
+    before = Hashes()
+    for number, looked in enumerate(files):
+        if before.shared(looked.hashes):
+            for other in files[:number]:
+                if _name(looked) == TRAIN and _name(other) in SPLITS:
+                    tell(looked, other)
+                elif _name(other) == TRAIN and _name(looked) in SPLITS:
+                    tell(other, looked)
+                else:
+                    tell(other, looked, _BESIDE)
+        before.join(looked.hashes)
+
+
+def _name(looked: Looked) -> str:
+    return looked.given.path.stem
 
 
 def _entries(given: Given) -> Iterator[tuple[int, bytes, Question | None]]:

@@ -47,7 +47,7 @@ def parsed(line: bytes) -> tuple[Any, list[Wrong]]:
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
-        return None, [Wrong("invalid-utf8", "", f"byte {error.start + 1} is no UTF-8")]
+        return None, [Wrong("invalid-utf8", "", f"byte {error.start + 1:,} is no UTF-8")]
     doubled: list[str] = []
 
     def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def parsed(line: bytes) -> tuple[Any, list[Wrong]]:
             text, object_pairs_hook=as_object, parse_float=as_number, parse_constant=as_number
         )
     except json.JSONDecodeError as error:
-        return None, [Wrong("invalid-json", "", f"{error.msg}, at character {error.pos + 1}")]
+        return None, [Wrong("invalid-json", "", f"{error.msg}, at character {error.pos + 1:,}")]
     except ValueError:
         return None, [Wrong("invalid-json", "", "has a number of too many digits")]
     except RecursionError:

@@ -165,4 +165,5 @@ _MENDS = {
     "message-unrecognized-key": _without_unknown_keys,
     "weight-value": _weights,
     "parallel-tool-calls-missing": _parallel,
+    "parallel-tool-calls-differ": _parallel,
 }

@@ -32,6 +32,33 @@ class Question(NamedTuple):
         return _text([self.around, self.asked]).encode()
 
 
+def answer_in(row: Mapping[str, Any], format_name: str) -> bytes:
+    """What a row answers, equal for equal answers: JSON in a text counts as what it says. Nothing
+    for a row that `question_of` does not understand.
+    """
+    if format_name in (*_CHATS, "sharegpt"):
+        last = row["messages" if format_name in _CHATS else "conversations"][-1]
+        answer = {key: value for key, value in last.items() if key != "weight"}
+    else:
+        answer = {key: row[key] for key in ("completion", "output", "result") if key in row}
+    return _text(_read(answer)).encode()
+
+
+def _read(value: Any) -> Any:
+    """A value with what its texts say as JSON, and without the ids of calls."""
+    if isinstance(value, dict):
+        is_call = isinstance(value.get("function"), dict)
+        return {k: _read(inner) for k, inner in value.items() if not (is_call and k == "id")}
+    if isinstance(value, list):
+        return [_read(item) for item in value]
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        try:
+            return {"": json.loads(value)}
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
 def hashed(around: int, asked: Any) -> int:
     """The hash of a question. around: the hash of what else is said."""
     if isinstance(asked, dict):

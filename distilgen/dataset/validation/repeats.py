@@ -29,6 +29,11 @@ class Hashes:
             value = hash(key)
             appends[value & 255](value)
 
+    def join(self, other: Hashes) -> None:
+        """Remember those of another, too."""
+        for share, more in zip(self._shares, other._shares, strict=True):
+            share.extend(more)
+
     def any_repeated(self) -> bool:
         """Is one there twice?"""
         return any(len(set(share)) < len(share) for share in self._shares)
@@ -52,6 +57,19 @@ class Hashes:
         for one, two in zip(self._shares, other._shares, strict=True):
             found |= set(one).intersection(two)
         return found
+
+
+class Answered:
+    """What was answered to questions. Exact."""
+
+    def __init__(self) -> None:
+        self._first: dict[bytes, tuple[int, bytes]] = {}
+
+    def otherwise(self, question: bytes, answer: bytes, number: int) -> int | None:
+        """The number of the line where a question was asked first, if that has another answer."""
+        told = _digest(answer)
+        first, known = self._first.setdefault(_digest(question), (number, told))
+        return None if known == told else first
 
 
 class Seen:

@@ -12,7 +12,7 @@ from distilgen.dataset.validation.contracted import Contracted
 from distilgen.dataset.validation.frame import Frame, at, framed, gaps_of
 from distilgen.dataset.validation.lines import kind, parsed
 from distilgen.dataset.validation.profiles import CHAT, LOCAL, PROMPTS, TEXTS, Profile
-from distilgen.dataset.validation.questions import ahead_of, question_of
+from distilgen.dataset.validation.questions import ahead_of, answer_in, question_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +81,20 @@ class Rows:
         noted, question = self._in_full(line)
         return noted, question.hashed() if question else hash(line)
 
+    def asked(self, line: bytes) -> tuple[bytes, bytes] | None:
+        """(what a line asks, what it answers); None where that cannot be told."""
+        row = parsed(line)[0]
+        if not isinstance(row, dict):
+            return None
+        format_name = self._format or plain.format_of(row)
+        question = question_of(row, format_name, ahead_of(self._contract, format_name))
+        if question is None:
+            return None
+        try:
+            return question.content(), answer_in(row, format_name)
+        except RecursionError:
+            return None
+
     def _in_full(self, line: bytes) -> tuple[list[Noted], Question | None]:
         row, of_json = parsed(line)
         noted: list[Noted] = [(item.rule, item.path, item.message) for item in of_json]
@@ -102,6 +116,7 @@ class Rows:
             plain.CHECKS[format_name](row, say)
         if self._contract is not None and _is_sound(row, noted, is_chat=is_chat):
             self._of_contract(format_name).check(row, say)
+            noted = [item for item in noted if not _is_said(item, noted)]
         self._measure(line, row, say)
         question = question_of(row, format_name, ahead_of(self._contract, format_name))
         if question and len(self._frames) < _FRAMES and not of_json:
@@ -162,7 +177,8 @@ class Rows:
         parts = framed(line, row, gaps)
         fits = self._fitting(format_name, row, gaps)
         if parts and fits:
-            frame = Frame(parts, gaps, question, (ahead, behind), fits)
+            asks = self._of_contract(format_name).asks if self._contract else _anything
+            frame = Frame(parts, gaps, question, (ahead, behind), asks, fits)
             if frame.takes(line) is not None:
                 self._frames.append((frame, list(noted)))
 
@@ -184,7 +200,8 @@ class Rows:
         of_contract = self._of_contract(format_name)
         if format_name == "sharegpt" and row["conversations"][-1].get("from") == "function_call":
             return of_contract.takes_call
-        if offered is None or of_contract.has_tools(row):
+        is_strict = self._contract.is_strict  # then the tool has another schema
+        if offered is None or (of_contract.has_tools(row) and not is_strict):
             return of_contract.fitting
         schema = offered
         return lambda answer: schema.fits(answer) and of_contract.takes(answer)
@@ -192,6 +209,12 @@ class Rows:
 
 def _anything(_: Any) -> bool:
     return True
+
+
+def _is_said(item: Noted, noted: list[Noted]) -> bool:
+    """Is a fault of the tool's schema one of the contract's, too?"""
+    rule, path, message = item
+    return rule == "tool-arguments-misfit" and ("answer-misfit", path, message) in noted
 
 
 def _is_sound(row: dict[str, Any], noted: list[Noted], *, is_chat: bool) -> bool:

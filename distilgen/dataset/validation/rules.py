@@ -36,6 +36,16 @@ RULES: dict[str, Rule] = {
         ERROR, "the host takes no rows of this format", "build with a --format that it takes"
     ),
     "duplicate-row": Rule(WARNING, "a row repeats an earlier one", "say --fix", fixed=True),
+    "answers-differ": Rule(
+        WARNING, "a row answers otherwise what an earlier one asks", "leave one of them out"
+    ),
+    "row-in-two-files": Rule(
+        WARNING, "a row stands in two files", "leave it in one, if one of them is held out"
+    ),
+    "question-in-two-files": Rule(
+        WARNING, "a row asks what a row of another file asks",
+        "leave it in one, if one of them is held out",
+    ),
     "leaked-row": Rule(
         ERROR, "a row that is held out is in the training file, too", _BUILD
     ),
@@ -159,6 +169,23 @@ RULES: dict[str, Rule] = {
     "parallel-tool-calls-missing": Rule(
         WARNING, "live calls allow one tool call, and the row does not say so", "say --fix",
         fixed=True,
+    ),
+    "parallel-tool-calls-differ": Rule(
+        ERROR, "live calls allow one tool call, and the row allows several", "say --fix", fixed=True
+    ),
+    "messages-differ": Rule(
+        ERROR, "the messages are not those of a live call",
+        "leave the system prompt and one question",
+    ),
+    "question-differs": Rule(
+        ERROR, "the question is not in the words of live calls", _BUILD
+    ),
+    "arguments-differ": Rule(
+        ERROR, "the arguments are not those that the function takes",
+        "name those of its parameters, or leave the row out",
+    ),
+    "arguments-misfit": Rule(
+        WARNING, "an argument is not of its declared type", "mend it, unless calls pass such values"
     ),
 }  # fmt: skip
 """By name, as --rules, `--format json` and docs/validation.md have it."""

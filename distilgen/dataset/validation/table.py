@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from distilgen.contract import RESULT_KEY, canonical_json
 from distilgen.dataset.tables import calls_in
+from distilgen.dataset.validation.asked import Asked
 from distilgen.dataset.validation.file import Looked, against
 from distilgen.dataset.validation.findings import Findings
 from distilgen.dataset.validation.questions import Question
-from distilgen.dataset.validation.repeats import MOST
+from distilgen.dataset.validation.repeats import MOST, Answered, Seen
 from distilgen.errors import DatasetError
-from distilgen.records.fitting import Schema
+from distilgen.records.fitting import MOST_FAULTS, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,8 @@ def look(given: Given, profile: Profile | None, most: int) -> Looked:
     if given.contract is not None:
         _rows(looked)
         against(looked)
+        if looked.hashes.any_repeated():
+            _repeats(looked)
     elif given.part and given.part.sha256 != looked.sha256:
         looked.findings.add("manifest-differs", 0, "", "has other bytes than the manifest says")
     return looked
@@ -50,19 +53,36 @@ def look(given: Given, profile: Profile | None, most: int) -> Looked:
 def _rows(looked: Looked) -> None:
     contract = looked.given.contract
     assert contract is not None  # noqa: S101 - for mypy; the caller asked
-    schema = Schema(contract.tool["parameters"])
+    schema, asked = Schema(contract.tool["parameters"]), Asked(contract)
+    add = looked.findings.add
     try:
         for arguments, result in calls_in(looked.given.path, contract):
             looked.rows += 1
             if looked.rows <= MOST:
                 looked.hashes.add([Question(arguments, "").hashed()])
-            misfit = schema.misfit({RESULT_KEY: result} if contract.wraps_result else result)
-            if misfit:
-                looked.findings.add("answer-misfit", looked.rows, "", misfit)
+            for rule, path, what in (
+                *asked.wrong_names(arguments), *asked.wrong_types(arguments),
+            ):  # fmt: skip
+                add(rule, looked.rows, f"arguments{path.removeprefix('$')}", what)
+            answer = {RESULT_KEY: result} if contract.wraps_result else result
+            for path, what in schema.faults(answer, "$", MOST_FAULTS):
+                inside = path.removeprefix(f"$.{RESULT_KEY}" if contract.wraps_result else "$")
+                add("answer-misfit", looked.rows, f"result{inside}", what)
     except DatasetError as error:  # its header, or a cell: nothing behind it can be read
         what = str(error).removeprefix(str(looked.given.path)).lstrip(":0123456789 ")
         looked.findings.add("columns-differ", looked.rows + 1, "", what.partition("; ")[0])
     looked.unremembered = max(looked.rows - MOST, 0)
+
+
+def _repeats(looked: Looked) -> None:
+    """Tell the rows that answer otherwise what an earlier one asks."""
+    seen, answered = Seen(looked.hashes.repeated()), Answered()
+    for number, row, question in entries(looked.given):
+        if seen.wants(question.hashed()):
+            first = answered.otherwise(question.content(), row, number)
+            if first is not None:
+                what = f"asks what row {first:,} asks, and is answered otherwise"
+                looked.findings.add("answers-differ", number, "", what)
 
 
 def entries(given: Given) -> Iterator[tuple[int, bytes, Question]]:

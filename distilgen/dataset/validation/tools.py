@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilgen.dataset.validation import strict_subset
 from distilgen.dataset.validation.lines import kind, parsed, said
-from distilgen.records.fitting import Schema
+from distilgen.records.fitting import MOST_FAULTS, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,6 +140,7 @@ def check_arguments(name: Any, arguments: Any, path: str, tools: Tools | None, s
             offered = "the row has no tools" if tools is None else "no tool of the row has it"
             say("tool-unknown", f"{path.rpartition('.')[0]}.name", f"is {said(name)}; {offered}")
     else:
-        misfit = tools.schemas[name].misfit(value)
-        if misfit:
-            say("tool-arguments-misfit", path, misfit)
+        for inside, what in tools.schemas[name].faults(value, "$", MOST_FAULTS):
+            is_text = isinstance(arguments, str)
+            where = f"{path} → {inside}" if is_text else path + inside.removeprefix("$")
+            say("tool-arguments-misfit", where, what)
