@@ -164,21 +164,21 @@ def measured(work: Callable[[], None], jobs: int = 0) -> Cost:
 def table(
     title: str, paths: list[Path], contenders: dict[str, tuple[Callable[[], None], int]]
 ) -> tuple[float, float]:
-    """Print what the contenders cost; the first is the floor. Returns its seconds, and the last's."""
+    """Print what the contenders cost, the first a floor. Returns its seconds, and the last's."""
     size = sum(path.stat().st_size for path in paths) / 1e6
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for _ in range(ROUNDS):
         for name, (work, jobs) in contenders.items():
             costs[name].append(measured(work, jobs))
-    least = min(costs[next(iter(contenders))]).seconds
+    first, *_, last = (min(found).seconds for found in costs.values())
     print(f"\n{title}: {size:,.0f} MB\n")
     print("| | s | MB/s | ratio | peak MB |\n|---|---|---|---|---|")
     for name, found in costs.items():
         seconds, memory = min(found)
-        speed = f"{seconds:.1f} | {size / seconds:.0f} | {seconds / least:.2f}"
+        speed = f"{seconds:.1f} | {size / seconds:.0f} | {seconds / first:.2f}"
         print(f"| {name} | {speed} | {memory:.0f} |")
     sys.stdout.flush()
-    return least, min(costs[name]).seconds
+    return first, last
 
 
 def main() -> int:
@@ -204,7 +204,8 @@ def main() -> int:
             floor_s, build_s = table(title, paths, {**floors(paths), **builds})
             train = output / folder_name(contract()) / "train.jsonl"
             work = partial(validated, train, format_name)
-            contenders = {**floors([train]), "validate": (work, 0)}
+            contenders = floors([train])
+            contenders["validate"] = (work, 0)
             more_s, validate_s = table(f"their {format_name}", [train], contenders)
             ratio = (build_s + validate_s) / (floor_s + more_s)
             print(f"\nbuild and validate, of both floors: {ratio:.2f}", flush=True)
