@@ -544,7 +544,8 @@ def _bound(name: str, bindings: tuple[Binding, ...]) -> list[str]:
                 for key, found in defined.scope.items()
             }
             inner = {key: found for key, found in scope.items() if found}
-            lean = lean._replace(defined=defined._replace(scope={}))
+            decorators = tuple(_meant(item, strings=False) for item in defined.decorators)
+            lean = lean._replace(defined=defined._replace(scope={}, decorators=decorators))
         kept.append(f"{lean} {_meant(item.expression or '')} {inner}")
     return kept
 
