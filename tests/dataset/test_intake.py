@@ -32,7 +32,7 @@ values = st.recursive(
 
 
 @given(values)
-@settings(max_examples=1000)
+@settings(max_examples=1000, deadline=None)
 def test_canonical_json_is_that_of_the_contract(value: Any) -> None:
     try:
         expected = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -112,7 +112,9 @@ _ODD = st.sampled_from(
 
 
 @given(st.lists(st.tuples(values, st.lists(_ODD, max_size=2), st.booleans()), max_size=6))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_the_quick_way_is_the_long_one(
     contract: Contract, line: Line, tmp_path: Path, calls: list[Any]
 ) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @given(st.lists(st.binary(max_size=3).map(lambda text: text.replace(b"\n", b"") + b"\n")))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_sorted(tmp_path: Path, lines: list[bytes]) -> None:
     for held in (1, 200, 10**6):
         sorter = Sorter(tmp_path, held)

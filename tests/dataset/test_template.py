@@ -39,7 +39,9 @@ def call_of(arguments: Mapping[str, Any], result: Any) -> Call:
 @pytest.mark.parametrize("answers", ANSWERS)
 @pytest.mark.parametrize("message", ["{arguments}", "Do {arguments}\n now", "Return `{call}`", "-"])
 @given(topic=values, subject=texts, wraps=st.booleans())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_filled_and_rendered_are_one(
     name: str,
     answers: str,
