@@ -96,7 +96,7 @@ def _to_file(
 
 
 def _to_stdout(source: exporting.Source, split: str, format_name: str) -> None:
-    if format_name == writers.PARQUET:
+    if format_name == "parquet":
         raise UsageError("a Parquet file cannot go to standard output: name an --output")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, split)

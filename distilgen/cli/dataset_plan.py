@@ -93,10 +93,7 @@ class _Asked:
     help="What a call of the teacher costs; default: what the records tell.",
 )  # fmt: skip
 @click.option("--teacher-model", metavar="NAME", help="The teacher is this model, asked the same.")
-@click.option(
-    "--format", "format_name", type=click.Choice(["text", "json"]), default="text",
-    show_default=True, help="json: for programs.",
-)  # fmt: skip
+@options.text_or_json
 @options.records
 @options.project
 def plan(

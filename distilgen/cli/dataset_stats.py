@@ -38,10 +38,7 @@ _TOP_JSON = 20
     help="Only this field of the answers, and those in it: to.name, lines[]. May be repeated.",
 )  # fmt: skip
 @click.option("--model", metavar="NAME", help="The model whose tokens are counted.")
-@click.option(
-    "--format", "format_name", type=click.Choice(["text", "json"]), default="text",
-    show_default=True, help="json: for programs.",
-)  # fmt: skip
+@options.text_or_json
 @options.project
 def stats(
     names: tuple[str, ...],

@@ -63,6 +63,10 @@ def _url(_context: click.Context, _option: click.Parameter, value: str | None) -
         raise click.BadParameter(str(error)) from error
 
 
+text_or_json = click.option(
+    "--format", "format_name", type=click.Choice(["text", "json"]), default="text",
+    show_default=True, help="json: for programs.",
+)  # fmt: skip
 base_url = click.option(
     "--base-url",
     metavar="URL",

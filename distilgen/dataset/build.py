@@ -136,7 +136,7 @@ def build(
                     contextlib.closing(_Dataset(known[number], work / str(number), recipe))
                 )
                 staged[number].write(group)
-        made: list[Built] = []
+        made: dict[int, Built] = {}
         for number, contract in enumerate(known):
             if contract.function in found.tallies:
                 tally = found.tallies[contract.function]
@@ -148,13 +148,13 @@ def build(
                     one.left_out += staged[number].left_out
                     parts = staged[number].parts
                     one.rows = Counter({split: part.rows for split, part in parts.items()})
-                made.append(one)
-        placed = [(one, staged[known.index(one.contract)]) for one in made if one.rows]
-        for one, dataset in placed:
-            _describe(one, dataset, asked, recipe)
-        for one, dataset in placed:
-            _place(one, dataset, report.path(known.index(one.contract)))
-    return Outcome(made, found)
+                made[number] = one
+        placed = {number: one for number, one in made.items() if one.rows}
+        for number, one in placed.items():
+            _describe(one, staged[number], asked, recipe)
+        for number, one in placed.items():
+            _place(one, staged[number], report.path(number))
+    return Outcome(list(made.values()), found)
 
 
 def _nobody(share: float) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from distilgen.dataset import template
 from distilgen.dataset.manifest import Part
+from distilgen.dataset.reading import TABLES
 from distilgen.errors import DatasetError
 from distilgen.rows import FORMATS as ROWS
 
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     from distilgen.contract import Contract
     from distilgen.dataset.answers import Call
 
-CSV, PARQUET = "csv", "parquet"
-
-FORMATS = (*ROWS, CSV, PARQUET)
+FORMATS = (*ROWS, *TABLES)
 """The names of all formats."""
 
 _CHUNK = 1 << 20  # bytes that are written at a time
@@ -32,7 +31,7 @@ _CHUNK = 1 << 20  # bytes that are written at a time
 
 def suffix_of(format_name: str) -> str:
     """The end of the names of its files: `jsonl`, `csv` or `parquet`."""
-    return format_name if format_name in (CSV, PARQUET) else "jsonl"
+    return format_name if format_name in TABLES else "jsonl"
 
 
 class Staged:
@@ -157,5 +156,5 @@ def _writer_of(format_name: str, contract: Contract, file: _Hashed) -> _Lines | 
         return _Lines(template.renderer(contract, format_name), file)
     from distilgen.dataset import tables  # noqa: PLC0415 - pyarrow, an extra
 
-    kind = tables.CsvTable if format_name == CSV else tables.ParquetTable
+    kind = tables.CsvTable if format_name == "csv" else tables.ParquetTable
     return _Table(kind(contract, cast("BinaryIO", file)), contract, format_name)
