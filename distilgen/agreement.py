@@ -13,7 +13,8 @@ CONFIDENCE = 0.95
 @dataclass
 class Agreement:
     """Counts of calls. failed: the student gave no answer; such a call agrees nowhere. unasked:
-    the server could not be asked, which says nothing of the student; not among the calls.
+    the server could not be asked, which says nothing of the student; abstained: the student left
+    them to another. Neither are among the calls.
 
     fields: for each field of the teacher's answers, calls in which the student's is equal.
     """
@@ -22,6 +23,7 @@ class Agreement:
     equal: int = 0
     failed: int = 0
     unasked: int = 0
+    abstained: int = 0
     fields: Counter[str] = field(default_factory=Counter)
     fields_seen: Counter[str] = field(default_factory=Counter)
 
@@ -40,6 +42,12 @@ class Agreement:
     def share(self) -> float:
         """Share of calls with equal answers, 0 to 1."""
         return self.equal / self.calls if self.calls else 0.0
+
+    @property
+    def coverage(self) -> float:
+        """Share of calls that the student did not abstain from, 0 to 1."""
+        asked = self.calls + self.abstained
+        return self.calls / asked if asked else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:

@@ -7,7 +7,7 @@ to do.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import translate
 from functools import cached_property
 from math import inf
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "pyproject.toml"
+OPENAI = "openai"
+"""The shape that hosts have of which nothing else is known."""
 
 Table = TypeVar("Table")
 Url: TypeAlias = str
@@ -43,11 +45,13 @@ class DispatchConfig:
 
 @dataclass(frozen=True)
 class Provider:
-    """`[tool.distilgen.providers.NAME]`: how those are asked who serve a model.
+    """`[tool.distilgen.providers.NAME]`: how those are asked who train or serve a model.
 
     base_url: the server. api_key_env: the environment variable that has its key. answers: how its
     models answer, one of `distilgen.contract.ANSWERS`. timeout: seconds for an answer. reasks: how
-    often an answer that is none is asked for again.
+    often an answer that is none is asked for again. shape: how it has OpenAI's fine-tuning API, one
+    of `distilgen.training.shapes.SHAPES`; default: that of its name, or openai. fine_tuning: what
+    jobs are asked for with besides.
     """
 
     base_url: Url | None = None
@@ -55,6 +59,8 @@ class Provider:
     answers: str | None = None
     timeout: float | None = None
     reasks: int | None = None
+    shape: str | None = None
+    fine_tuning: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,10 @@ class Config:
 
     include, exclude: patterns of files to look at, and to leave. roots: import roots; default src
     and the project's own. records: where commands look for records. datasets: where they are built.
-    prompt: a prompt template, a name or a file. templates: a folder of prompt templates, looked in
-    before ours. python: the project's interpreter, for its packages. providers: profiles by their
-    names. prices: of models, by their names or globs of these.
+    students: where the embedded ones are. prompt: a prompt template, a name or a file. templates: a
+    folder of prompt templates, looked in before ours. python: the project's interpreter, for its
+    packages. providers: profiles by their names. prices: of models, by their names or globs of
+    these.
     """
 
     include: tuple[str, ...] = ()
@@ -73,6 +80,7 @@ class Config:
     roots: tuple[str, ...] = ()
     records: str = ".distilgen/records"
     datasets: str = ".distilgen/datasets"
+    students: str = ".distilgen/students"
     prompt: str = "distilgen"
     templates: str | None = None
     python: str | None = None
@@ -91,6 +99,25 @@ class Config:
     def price_of(self, model: str) -> Price | None:
         """What a model costs: as the user says, or else the table of `dataset.prices`."""
         return price_of(model, self.prices)
+
+    def profile(self, name: str) -> Provider | None:
+        """The project's profile of a name, or what is known of a host of that name without one;
+        where it does not say server and key, and its shape has usual ones, with those.
+        """
+        from distilgen.training.shapes import SHAPES  # noqa: PLC0415 - few commands need it
+
+        said = self.providers.get(name)
+        if said is None and name not in SHAPES:
+            return None
+        said = said or Provider()
+        shape = SHAPES[said.shape or (name if name in SHAPES else OPENAI)]
+        usual = shape.api_key_env if shape.name != OPENAI else None  # the client's own, that is
+        return replace(
+            said,
+            shape=shape.name,
+            base_url=said.base_url or shape.base_url,
+            api_key_env=said.api_key_env or usual,
+        )
 
     @property
     def takes_all(self) -> bool:
@@ -178,6 +205,9 @@ def _wrong(
             case "int | None":
                 if not _is_number(value) or isinstance(value, float) or value < 0:
                     yield f"{name}: should be a whole number, 0 or more, not {value!r}"
+            case "Mapping[str, Any]":
+                if not isinstance(value, dict):
+                    yield f"{name}: should be a table, not {value!r}"
             case "Mapping[str, Price]":
                 yield from _wrong_prices(name, value)
             case "Rate" | "Rate | None":
@@ -220,12 +250,15 @@ def _wrong_provider(
 ) -> Iterator[str]:
     """Is the profile there that dispatch is to take?"""
     wanted, known = dispatch.get("provider"), table.get("providers", {})
-    if isinstance(wanted, str) and isinstance(known, dict) and wanted not in known:
-        yield f"{name}: {unknown_provider(wanted, known)}"
+    from distilgen.training.shapes import SHAPES  # noqa: PLC0415 - as above
+
+    if isinstance(wanted, str) and isinstance(known, dict) and wanted not in {*known, *SHAPES}:
+        yield f"{name}: {unknown_provider(wanted, {*known, *SHAPES})}"
 
 
 def _wrong_providers(name: str, providers: Any) -> Iterator[str]:
     from distilgen.contract import ANSWERS  # noqa: PLC0415 - few projects have profiles
+    from distilgen.training.shapes import SHAPES  # noqa: PLC0415
 
     said = _places(name, providers, "{}.{}")
     yield from _wrong_tables(Provider, name, providers, said)
@@ -233,6 +266,9 @@ def _wrong_providers(name: str, providers: Any) -> Iterator[str]:
         answers = profile.get("answers") if isinstance(profile, dict) else None
         if isinstance(answers, str) and answers not in ANSWERS:
             yield f"{place}.answers: should be one of {', '.join(ANSWERS)}, not {answers!r}"
+        shape = profile.get("shape") if isinstance(profile, dict) else None
+        if isinstance(shape, str) and shape not in SHAPES:
+            yield f"{place}.shape: should be one of {', '.join(SHAPES)}, not {shape!r}"
 
 
 def _wrong_prices(name: str, prices: Any) -> Iterator[str]:

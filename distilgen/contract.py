@@ -59,6 +59,8 @@ class Contract:
     answers: how the student is to answer, one of `ANSWERS`.
     model, base_url: who answers when the function is dispatched; base_url None is the client's own.
     api_key_env: the environment variable that has the server's key; None is the client's own.
+    student: the file of the model, where that is an embedded student: relative to the sidecar's
+        folder, with slashes. backup: the hosted model that is asked where it does not answer.
     timeout: seconds for an answer. reasks: how often an answer that is none is asked for again.
     share: of the calls, those that the student answers; in shadow mode, that it is asked beside the
         teacher. pairs: of the calls that the teacher answers in the other modes, those that the
@@ -79,6 +81,8 @@ class Contract:
     model: str | None = None
     base_url: str | None = None
     api_key_env: str | None = None
+    student: str | None = None
+    backup: str | None = None
     timeout: float | None = None
     reasks: int | None = None
     share: float | None = None

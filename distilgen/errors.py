@@ -84,6 +84,30 @@ class TrainingError(DistilgenError):
     """A fine-tuning job could not be created, or ended without a model."""
 
 
+class HostError(TrainingError):
+    """A host refused a request, could not be reached, or answered what is no answer.
+
+    status: of HTTP; None where nothing came back. code: the host's name for what is wrong, where it
+    gave one. after: seconds for which it asks to be left alone. passes: may the same request
+    succeed later?
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None,
+        code: str | None = None,
+        after: float | None = None,
+        passes: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.after = after
+        self.passes = passes
+
+
 class DispatchError(DistilgenError):
     """The student gave no usable answer. Raised to the caller of a dispatched function.
 
@@ -101,6 +125,12 @@ class MissingCredentialsError(DispatchError):
 
 class ModelUnavailableError(DispatchError):
     """The server does not know the model, or does not serve it any more."""
+
+
+class StudentError(DispatchError):
+    """The file of an embedded student is not there, is damaged, or is of another version or
+    contract.
+    """
 
 
 class DispatchTimeoutError(DispatchError):

@@ -53,7 +53,8 @@ def renewed(known: Function | None, now: Function) -> Function:
 class Model:
     """A student. function, contract: whose, and the fingerprint it was trained for. dataset: the
     SHA-256 of its training file. answers: how it was taught to answer, see
-    `distilgen.contract.ANSWERS`. agreement: measured share of equal answers, if it was measured.
+    `distilgen.contract.ANSWERS`. agreement: measured share of equal answers, if it was measured;
+    coverage: of calls that were answered, where it may abstain. at: when it was made, UTC.
     """
 
     function: str
@@ -63,6 +64,8 @@ class Model:
     job: str | None = None
     agreement: float | None = None
     answers: str = "tool"
+    coverage: float | None = None
+    at: str = ""
 
 
 class Outcome(Protocol):
@@ -107,6 +110,24 @@ class Lock:
     def with_model(self, name: str, model: Model) -> Lock:
         """The lock with a model, which takes the place of what was known of it."""
         return Lock(self.functions, {**self.models, name: model})
+
+    def without_model(self, name: str) -> Lock:
+        """The lock without a model."""
+        models = {key: model for key, model in self.models.items() if key != name}
+        return Lock(self.functions, models)
+
+    def latest(self, function: str, contract: str | None = None) -> str | None:
+        """The name of the model of a function that was made last, and answers any calls; contract:
+        for that fingerprint alone. None where there is none.
+        """
+        found = [
+            (model.at, name)
+            for name, model in self.models.items()
+            if model.function == function
+            and contract in (None, model.contract)
+            and model.coverage != 0
+        ]
+        return max(found)[1] if found else None
 
     def render(self) -> bytes | None:
         """The file's bytes, an entry a line, which is what merges well; None for no file."""

@@ -14,8 +14,11 @@ import postgres_server
 import pytest
 
 from distilgen.contract import Contract
+from distilgen.embedded.exact import Constant, Copy, Source
+from distilgen.embedded.model import Fields, Model
+from distilgen.embedded.novelty import Novelty
 from distilgen.project import Project
-from distilgen.runtime import beside, clients, control, settings, sinks
+from distilgen.runtime import beside, clients, control, settings, sinks, student
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +41,7 @@ def fresh_runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     sinks.forget()
     settings.forget()
+    student._cache()  # what it keeps goes: another test's server may get the same port
     beside.drain(10)
     clients.close()
 
@@ -124,6 +128,28 @@ def store(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def numbers() -> Callable[[Contract], Model]:
+    """Makes an embedded student of `reply(text) -> Email(to, urgent)`: it answers with the number
+    that the text holds, and abstains where it holds none.
+    """
+
+    def make(contract: Contract) -> Model:
+        to = Copy(Source(("text",), ("number", "text")), 0.99)
+        return Model(
+            function=contract.function,
+            contract=contract.fingerprint,
+            predictor=Fields({"to": to, "urgent": Constant("false", 1.0)}),
+            gate=Novelty(("text",), ()),
+            threshold=0.9,
+            target=0.98,
+            rows=200,
+            made_by="distilgen 0",
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distilgen import config
+from distilgen.config import Provider
 from distilgen.dataset.prices import BUILT_IN, Price
 from distilgen.errors import ConfigError
 
@@ -40,3 +41,41 @@ def test_a_training_price_is_a_number(tmp_path: Path, training: str) -> None:
     (tmp_path / config.FILE).write_text(table, "utf-8")
     with pytest.raises(ConfigError, match=r'prices\."small"\.training: should be a number, 0 or'):
         config.load(tmp_path)
+
+
+NEBIUS = "https://api.tokenfactory.nebius.com/v1/"
+PROFILES = """
+[tool.distilgen.providers.own]
+base_url = "http://own/v1"
+[tool.distilgen.providers.lora]
+shape = "nebius"
+base_url = "http://lora/v1"
+fine_tuning = { hyperparameters = { lora = true } }
+[tool.distilgen.providers.azure]
+base_url = "https://acme.openai.azure.com/openai/v1/"
+api_key_env = "ACME_KEY"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("openai", Provider(shape="openai")),
+        ("nebius", Provider(NEBIUS, "NEBIUS_API_KEY", shape="nebius")),
+        ("own", Provider("http://own/v1", shape="openai")),
+        (
+            "lora",
+            Provider(
+                "http://lora/v1", "NEBIUS_API_KEY", shape="nebius",
+                fine_tuning={"hyperparameters": {"lora": True}},
+            ),
+        ),
+        ("azure", Provider("https://acme.openai.azure.com/openai/v1/", "ACME_KEY", shape="azure")),
+        ("nobody", None),
+    ],
+)  # fmt: skip
+def test_profiles_of_the_project_and_of_known_hosts(
+    tmp_path: Path, name: str, profile: Provider | None
+) -> None:
+    (tmp_path / config.FILE).write_text(PROFILES, "utf-8")
+    assert config.load(tmp_path).profile(name) == profile

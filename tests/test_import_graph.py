@@ -16,8 +16,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "distilgen"
 ORDER = (
     "errors", "agreement", "texts", "sides", "source", "strict", "strict_values", "contract",
     "schemas", "signature", "docstrings", "inputs", "tool", "freeze", "lock", "rewrite", "records",
-    "rows", "runtime", "dataset", "training", "evaluation", "collection", "servers", "config",
-    "project", "cli",
+    "rows", "embedded", "runtime", "dataset", "training", "evaluation", "collection", "servers",
+    "config", "project", "cli",
 )  # fmt: skip
 HEAVY = ("docstring_parser", "libcst", "jinja2", "pydantic", "openai", "rich")
 

@@ -37,7 +37,7 @@ TEXT = """\
   },
   "models": {
     "ft:one": {"function": "shop.mail:reply", "contract": "c1", "provider": "openai", \
-"dataset": "d", "job": "job", "agreement": 0.5, "answers": "tool"}
+"dataset": "d", "job": "job", "agreement": 0.5, "answers": "tool", "coverage": null, "at": ""}
   }
 }
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from distilgen import lock
-from distilgen.cli import options, report, serving
+from distilgen.cli import options, report, serving, students
 from distilgen.cli.selection import Selection
 from distilgen.errors import UsageError
 from distilgen.rewrite import steps
@@ -53,21 +53,30 @@ def command(
         serving.refuse_contradictions(said, way)
         if prune and way != "dispatch":
             raise UsageError(f"--prune: in {way} mode, no body is removed")
-        config, known = current.project.config, lock.read(current.project.root)
+        known = lock.read(current.project.root)
         selection = Selection(current, paths, only, mode)
         elsewhere = current.project.elsewhere if prune else None
         foreign = set()
+        taken, lacking = 0, []  # the latter have no student yet
 
         def plan(module: Module, wanted: Wanted) -> Planned:
+            nonlocal taken
             wishes = []
             for function, fresh in wanted:
+                asks_latest = said.settings.get("model") == students.LATEST
+                if asks_latest and (lack := students.lack(fresh, known)):
+                    lacking.append((function, lack))
+                    continue
+                taken += 1
                 before = module.route_of(function)
                 route = serving.route(said, way, before)
                 contract = module.with_settings(fresh, function)
-                bound = serving.served(contract, said, config, known.models)
+                bound = serving.served(contract, said, current.project, known, module.path)
                 bound = serving.moved(bound, said, before, route)
                 if bound.model is None:
                     raise UsageError(f"{function.name}: which model? Name it with --model")
+                if before is None or before.mode != "dispatch":
+                    serving.refuse_abstention(bound, said)
                 wish = steps.Wish(function, bound, route)
                 misfit, unfit = serving.misfit(bound, said, known), steps.unfit(module, wish)
                 if unfit:
@@ -81,6 +90,10 @@ def command(
             return serving.accepted(made, wishes, said, known)
 
         planned = selection.plans(plan)
+        if lacking and not taken:
+            raise UsageError(lacking[0][1])
+        for function, _ in lacking:
+            selection.leave(function, "no model of it that answers is in distilgen.lock")
         if foreign and not any(item.functions for item in planned):
             current.failed = True
         verb = "dispatched" if way == "dispatch" else f"set to {way}"

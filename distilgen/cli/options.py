@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,6 +68,7 @@ text_or_json = click.option(
     "--format", "format_name", type=click.Choice(["text", "json"]), default="text",
     show_default=True, help="json: for programs.",
 )  # fmt: skip
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs: JSON.")
 base_url = click.option(
     "--base-url",
     metavar="URL",
@@ -212,20 +214,22 @@ def openai_client(url: str | None, key: str) -> Any:
         raise MissingCredentialsError(
             f"no API key: set {key} (to any text, where the server wants none)"
         )
+    if not re.fullmatch("[!-~]+", os.environ[key]):  # which a client would put into its message
+        message = f"{key} is no key: it has a blank, a line break, or a character beyond ASCII"
+        raise MissingCredentialsError(message)
     return openai.OpenAI(base_url=url, api_key=os.environ[key])
 
 
-def dataset_of(current: Session, function: str) -> tuple[Contract, Dataset]:
-    """The frozen contract of a function, with answers as its dataset has them, and that. Raises
-    UsageError, DatasetError, TrainingError.
+def dataset_of(current: Session, function: str) -> Dataset:
+    """The dataset of a function's frozen contract. Raises UsageError, DatasetError, and
+    TrainingError.
     """
     from distilgen.dataset.manifest import folder_name  # noqa: PLC0415 - few commands need them
     from distilgen.training import provider  # noqa: PLC0415
 
     contract = the_contract(current, function)
     place = current.project.root / current.project.config.datasets
-    dataset = provider.load(place / folder_name(contract), contract)
-    return replace(contract, answers=dataset.answers), dataset
+    return provider.load(place / folder_name(contract), contract)
 
 
 def the_contract(current: Session, name: str) -> Contract:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from distilgen.cli import options, report
+from distilgen.cli import options, output as outputs, report
 from distilgen.cli.record_filter import Filter, Reading, filtered
 from distilgen.cli.record_lines import printable
 from distilgen.errors import RecordError, UsageError
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 
     from distilgen.records.store import Store
 
-_STDOUT = "-"
 _BATCH = 4 * 1024 * 1024  # bytes that are appended at once
 
 
@@ -55,7 +52,7 @@ def export(
     """Write the records that are asked for into a file, which appears when it is complete."""
     if flatten and form != "csv":
         raise UsageError(f"--flatten is for --format csv, not {form}")
-    if output == _STDOUT and form == "parquet":
+    if output == outputs.STDOUT and form == "parquet":
         raise UsageError("a Parquet file cannot go to standard output: name an --output")
     with options.session(folder) as current:
         store = options.records_store(current, records)
@@ -65,21 +62,12 @@ def export(
             readings.append(Reading(store, wanted))
             yield from readings[-1]
 
-        with _opened(output, force=force) as file:
+        with outputs.opened(output, force=force) as file:
             count = _written(form, read, file, flatten=flatten)
             readings[0].tell(current)  # a wrong name writes nothing
-        where = "" if output == _STDOUT else f" in {output}"
+        where = "" if output == outputs.STDOUT else f" in {output}"
         click.echo(f"{report.counted(count, 'record')}{where}", err=True)
         return current.code()
-
-
-@contextlib.contextmanager
-def _opened(output: str, *, force: bool) -> Iterator[BinaryIO]:
-    if output == _STDOUT:
-        yield sys.stdout.buffer
-    else:
-        with exporting.output(Path(output), force=force) as file:
-            yield file
 
 
 def _written(

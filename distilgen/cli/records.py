@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from distilgen.records.stats import Group
     from distilgen.records.store import Store
 
-_as_json = click.option("--json", "as_json", is_flag=True, help="For programs: JSON.")
-
 
 @click.group()
 def command() -> None:
@@ -42,7 +40,7 @@ for _command in (export, import_, delete, vacuum, ship):
 @click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="The last so many."
 )
-@_as_json
+@options.as_json
 @filtered
 def list_(wanted: Filter, limit: int, as_json: bool, records: str | None, folder: Path) -> int:
     """List the last records, newest last: id, time (UTC), function, duration, arguments, result.
@@ -150,7 +148,7 @@ def _keys(
     "--by", "keys", multiple=True, callback=_keys, metavar=f"[{'|'.join(KEYS)}]",
     help="Count by this; may be repeated, or several with commas. Default: function,source.",
 )  # fmt: skip
-@_as_json
+@options.as_json
 @filtered
 def stats(
     wanted: Filter, keys: tuple[str, ...], as_json: bool, records: str | None, folder: Path
@@ -211,7 +209,7 @@ def _cells(names: tuple[str, ...], group: Group) -> tuple[str, ...]:
     help="Begin with the last so many.",
 )  # fmt: skip
 @click.option("--no-follow", is_flag=True, help="End there; do not wait for new ones.")
-@_as_json
+@options.as_json
 @filtered
 def tail(
     wanted: Filter, lines: int, no_follow: bool, as_json: bool, records: str | None, folder: Path

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from distilgen.cli.selection import Wanted
-    from distilgen.config import Config
     from distilgen.contract import Contract
+    from distilgen.project import Project
     from distilgen.rewrite.module import Module, Planned
     from distilgen.rewrite.routes import Route
     from distilgen.source.functions import Surveyed
@@ -55,7 +55,7 @@ def set_(
         serving.refuse_contradictions(said, said.mode)
     is_glob = any(letter in function for letter in "*?[")
     with options.session(folder, python) as current, report.run(current, mode) as work:
-        config, known = current.project.config, lock.read(current.project.root)
+        known = lock.read(current.project.root)
         selection = Selection(current, (), [function], mode, keeps=True, marked=is_glob)
         lines: dict[str, str] = {}
         meant: list[str] = []
@@ -67,7 +67,7 @@ def set_(
                 before = module.route_of(item)
                 meant.append(item.name)
                 try:
-                    wish = _wish(said, item, contract, before, config, known)
+                    wish = _wish(said, item, contract, before, current.project, known, module.path)
                 except UsageError as error:
                     if is_glob:
                         selection.skip(item, str(error))
@@ -100,15 +100,16 @@ def _wish(
     item: Surveyed,
     contract: Contract,
     before: Route | None,
-    config: Config,
+    project: Project,
     known: lock.Lock,
+    module: Path,
 ) -> steps.Wish:
     """What is to become of a function. Raises UsageError for what cannot be meant of it."""
     mode = said.mode or (before.mode if before else None)
     if mode is None:
         raise UsageError("is not recorded yet, nor dispatched; say --mode")
     after = serving.route(said, mode, before)
-    bound = serving.served(contract, said, config, known.models)
+    bound = serving.served(contract, said, project, known, module)
     bound = serving.moved(bound, said, before, after)
     if mode != "record" and bound.model is None:
         if "model" in said.settings:

@@ -56,7 +56,7 @@ class _Known(NamedTuple):
 @click.option("--mode", type=click.Choice([*_STATES]), help="Those that are in this mode now.")
 @click.option("--short", is_flag=True, help="A line for each function.")
 @click.option("--fields", is_flag=True, help="Agreement of each field of the answers, too.")
-@click.option("--json", "as_json", is_flag=True, help="For programs: JSON.")
+@options.as_json
 @since_option
 @until_option
 @options.records

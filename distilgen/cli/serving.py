@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from distilgen import contract as contracts, servers
-from distilgen.config import unknown_provider
+from distilgen.cli import hosts, students
 from distilgen.errors import UsageError
 from distilgen.rewrite import contracts_file
 from distilgen.rewrite.routes import BESIDE, OF_BESIDE, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from distilgen import lock
     from distilgen.config import Config
     from distilgen.contract import Contract
+    from distilgen.project import Project
     from distilgen.rewrite.module import Planned
     from distilgen.rewrite.routes import Mode
     from distilgen.rewrite.steps import Wish
@@ -121,7 +123,11 @@ _SIZE = ("whole number from 1", "N", int)
 _SETTINGS: Mapping[str, tuple[tuple[str, str, Callable[[str], Any]], str]] = {
     "model": (
         ("name of a model", "NAME", _text),
-        "Who answers, for example ft:gpt-4.1-mini:acme::abc.",
+        "Who answers, for example ft:gpt-4.1-mini:acme::abc; latest: whom `train` made last.",
+    ),
+    "backup": (
+        ("name of a model", "NAME", _text),
+        "The model behind a server that is asked where the embedded student does not answer.",
     ),
     "base_url": (
         ("URL", "URL", servers.base_url),
@@ -221,25 +227,66 @@ def _options(modes: tuple[Mode, ...]) -> Iterator[Callable[..., Any]]:
 
 
 def served(
-    contract: Contract, said: Said, config: Config, models: Mapping[str, lock.Model]
+    contract: Contract, said: Said, project: Project, known: lock.Lock, module: Path
 ) -> Contract:
     """A contract with the settings that are said; else with its own; else, without a model, as
-    configured; else, as to how it answers, as its model was trained. Raises UsageError: a profile
-    that is not there.
+    configured; else, as to how it answers, as its model was trained. known: the project's lock.
+    module: its file. Raises UsageError: a profile or a model that is not there.
     """
+    config = project.config
     had = {name: getattr(contract, name) for name in contracts_file.SETTINGS}
     kept = {name: value for name, value in had.items() if value is not None}
     model = kept.get("model")
     configured = {} if model else _configured(config)
-    new = {**_whole(_profile(config, said.provider)), **said.settings}
+    wanted = said.settings.get("model", configured.get("model"))
+    name = students.named(wanted, contract, known) if wanted else None
+    trained = known.models.get(name or model or "")
+    profile = said.provider
+    placed = configured.get("base_url") or "base_url" in said.settings
+    if name and trained and not (profile or placed):
+        owner = config.profile(trained.provider)
+        if owner and owner.base_url:
+            profile = trained.provider  # whose model it is
+    new = {**_named(config, profile, said.settings.get("base_url")), **said.settings}
+    if name:
+        new["model"] = name
     if "base_url" in said.settings and "api_key_env" not in said.settings:
-        new["api_key_env"] = None  # a key is one server's
+        new["api_key_env"] = hosts.usual_key(config, profile)  # a key is one server's
     settings = {**dict.fromkeys(contracts_file.SETTINGS), **configured, **kept, **new}
-    trained = models.get(settings["model"] or "")
+    settings |= _embedded(settings, new, project, module)
     taught = trained.answers if trained and settings["model"] != model else None
     answers = new.get("answers") or configured.get("answers") or taught
     settings["answers"] = answers or kept["answers"]
     return replace(contract, **settings)
+
+
+def _embedded(
+    settings: Mapping[str, Any], new: Mapping[str, Any], project: Project, module: Path
+) -> dict[str, Any]:
+    """What is settled by whether a model runs inside the process. Raises UsageError."""
+    model = settings["model"]
+    if not students.is_embedded(model):
+        if new.get("backup"):
+            raise UsageError(f"--backup: {model} is no embedded student, and does not abstain")
+        return {"student": None, "backup": None}
+    place = students.beside(module.parent, students.file_of(project, model))
+    if settings["backup"] is None:
+        if new.get("base_url"):
+            raise UsageError(f"--base-url: {model} needs no server; is it that of a --backup?")
+        return {"student": place, "base_url": None, "api_key_env": None}
+    return {"student": place}
+
+
+def refuse_abstention(contract: Contract, said: Said) -> None:
+    """Raises UsageError where nobody would answer the calls that an embedded student abstains from,
+    and that is not said on purpose.
+    """
+    if said.mode is None and contract.student is not None and contract.backup is None:
+        raise UsageError(
+            f"{contract.model} does not answer every call, and who answers the others? --mode "
+            "fallback: the function; --backup NAME: a model behind a server; --mode dispatch: "
+            "nobody, they raise LowConfidenceError"
+        )
 
 
 def moved(contract: Contract, said: Said, before: Route | None, after: Route) -> Contract:
@@ -260,21 +307,28 @@ def route(said: Said, mode: Mode, before: Route | None) -> Route:
 
 def _configured(config: Config) -> dict[str, Any]:
     dispatch = config.dispatch
+    if dispatch.provider:
+        hosts.url_of(config, dispatch.provider, dispatch.base_url)
     profile = _profile(config, dispatch.provider)
     return {"model": dispatch.model, "base_url": dispatch.base_url, **profile}
 
 
-def _whole(profile: Mapping[str, Any]) -> dict[str, Any]:
-    """A profile that is named: no other server's key goes to its server, nor its key to another."""
-    return {**dict.fromkeys(("base_url", "api_key_env")), **profile} if profile else {}
+def _named(config: Config, name: str | None, base_url: str | None) -> dict[str, Any]:
+    """A profile that is named: no other server's key goes to its server, nor its key to another.
+    base_url: the server that is said besides.
+    """
+    if name is None:
+        return {}
+    url = hosts.url_of(config, name, base_url)
+    return {"api_key_env": None, **_profile(config, name), "base_url": url}
 
 
 def _profile(config: Config, name: str | None) -> dict[str, Any]:
+    """What a profile says of how a model is asked."""
     if name is None:
         return {}
-    if name not in config.providers:
-        raise UsageError(f"--provider: {unknown_provider(name, config.providers)}")
-    return {key: value for key, value in vars(config.providers[name]).items() if value is not None}
+    found = vars(hosts.profile_of(config, name))
+    return {key: found[key] for key in contracts_file.SETTINGS if found.get(key) is not None}
 
 
 def server_of(config: Config, provider: str | None, base_url: str | None) -> tuple[str | None, str]:
@@ -282,8 +336,8 @@ def server_of(config: Config, provider: str | None, base_url: str | None) -> tup
     as they are said, else as configured. Raises UsageError: a profile that is not there.
     """
     if base_url:  # a key is one server's
-        return base_url, "OPENAI_API_KEY"
-    found = _whole(_profile(config, provider)) or _configured(config)
+        return base_url, hosts.usual_key(config, provider) or "OPENAI_API_KEY"
+    found = _named(config, provider, None) or _configured(config)
     return found.get("base_url"), found.get("api_key_env") or "OPENAI_API_KEY"
 
 
@@ -307,7 +361,11 @@ def misfit(contract: Contract, said: Said, known: lock.Lock) -> str:
     """Why a contract's model is not to be taken; empty where it is."""
     entry = known.functions.get(contract.function)
     accepted = entry is not None and entry.accepts(contract.fingerprint, contract.model)
-    if said.accepts or accepted or not _is_foreign(contract, known):
+    if not _is_foreign(contract, known):
+        return ""
+    if contract.student is not None:  # which knows its contract, and answers to no other
+        return f"{contract.model} was trained for another contract; train it anew"
+    if said.accepts or accepted:
         return ""
     return f"{contract.model} was trained for another contract, --accept-contract takes it"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -228,8 +230,11 @@ def _of_contract(
     def changed_to(fresh: Contract, changed: str) -> Finding:
         message, mend = f"its contract changed: {changed}", refresh
         if bound and trained.get(frozen.model or "", fresh.fingerprint) != fresh.fingerprint:
-            message += f" ({frozen.model} was trained for another; train anew, or accept this one)"
+            advice = "train anew" if frozen.student else "train anew, or accept this one"
+            message += f" ({frozen.model} was trained for another; {advice})"
             mend = _dispatched(module, mark, accepts=True)
+            if frozen.student:
+                mend = f"{restore} && {command('instrument', project, path, qualname)}"
         return finding("contract-changed", message, mend)
 
     if frozen.digest() != frozen.fingerprint:
@@ -314,14 +319,21 @@ def _of_student(
         what = "a stub" if mark.stub else f"in {mark.state} mode"
         mend = _dispatched(module, mark, "--model", "NAME")
         yield Finding("model-missing", path, line, qualname, f"is {what} without a model", mend)
+    elif frozen.student is not None and not (path.parent / frozen.student).is_file():
+        place = Path(os.path.normpath(path.parent / frozen.student))
+        message = f"the file of {frozen.model}, {shown(module.project, place)}, is not there"
+        mend = checkout(module.project, place)
+        yield Finding("student-missing", path, line, qualname, message, mend)
     elif known is not None and known != frozen.fingerprint:
         if entry and entry.accepts(frozen.fingerprint, frozen.model):
             return
-        message = (
-            f"its model {frozen.model} was trained for another contract, {known[:12]}; name one of "
-            "this contract, or accept it"
-        )
-        mend = _dispatched(module, mark, "--model", frozen.model, accepts=True)
+        message = f"its model {frozen.model} was trained for another contract, {known[:12]}; "
+        if frozen.student:
+            message += "train it anew"
+            mend = f"distilgen train {quote(frozen.function)}"
+        else:
+            message += "name one of this contract, or accept it"
+            mend = _dispatched(module, mark, "--model", frozen.model, accepts=True)
         yield Finding("foreign-model", path, line, qualname, message, mend)
 
 

@@ -16,6 +16,7 @@ KINDS = {
     "contract-edited": "A contract was edited by hand",
     "contract-missing": "A function has no contract in the sidecar",
     "foreign-model": "A function's model was trained for another contract",
+    "student-missing": "The file of an embedded student is not there",
     "model-missing": "A function that is to have a model has none",
     "body-missing": "The removed body of a function is not kept",
     "decorator-lost": "A function lost its decorator or its stub",

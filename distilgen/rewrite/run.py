@@ -86,8 +86,18 @@ class Run:
 
     def keep_model(self, name: str, model: lock.Model) -> None:
         """Write a model into the lock. Raises ConfigError, OSError."""
-        content = lock.read(self.project).with_model(name, model).render()
-        replace.replace_file(self.project / lock.FILE, content or b"")
+        self._keep(lock.read(self.project).with_model(name, model))
+
+    def forget_model(self, name: str) -> None:
+        """Take a model out of the lock. Raises ConfigError, OSError."""
+        self._keep(lock.read(self.project).without_model(name))
+
+    def _keep(self, known: lock.Lock) -> None:
+        path, content = self.project / lock.FILE, known.render()
+        if content is None:
+            path.unlink(missing_ok=True)
+        else:
+            replace.replace_file(path, content)
 
     def _ready(
         self, plans: Sequence[Planned], refused: Callable[[SourceError], None], token: str

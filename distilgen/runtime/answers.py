@@ -103,21 +103,38 @@ def value_of(
 ) -> Any:
     """The value that an answer's text stands for. Raises WrongAnswerError."""
     try:
-        answer = adapter.validate_json(contract.plain(text))
+        plain = contract.plain(text)
+    except Exception as error:  # what a strict form makes of data that are none
+        raise _invalid(contract, text, error, completion) from error
+    return validated(contract, adapter, plain, completion)
+
+
+def validated(
+    contract: Contract, adapter: TypeAdapter[Any], text: str, completion: Any = None
+) -> Any:
+    """The value that an answer's text stands for, whose schema has no other form than Pydantic's.
+    Raises WrongAnswerError.
+    """
+    try:
+        answer = adapter.validate_json(text)
     except Exception as error:  # half of a character; whatever a validator raises
-        kind, lines = "invalid", [told(error)["message"] or type(error).__name__]
-        if isinstance(error, ValidationError):
-            errors = error.errors(include_url=False, include_context=False, include_input=False)
-            lines = [_line(item) for item in errors[:_SHOWN]]
-            lines += [f"and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
-            kind = "invalid-json" if errors[0]["type"] == "json_invalid" else kind
-        elif isinstance(error, json.JSONDecodeError):
-            kind = "invalid-json"
-        what = f"answered with no valid {contract.tool['name']}: {lines[0]}"
-        messages = _again(contract, _said(completion), "\n".join(lines)) if completion else ()
-        cause = error if isinstance(error, ValueError) else None
-        raise WrongAnswerError(kind, what, text, messages, cause) from error
+        raise _invalid(contract, text, error, completion) from error
     return getattr(answer, RESULT_KEY) if contract.wraps_result else answer
+
+
+def _invalid(contract: Contract, text: str, error: Exception, completion: Any) -> WrongAnswerError:
+    kind, lines = "invalid", [told(error)["message"] or type(error).__name__]
+    if isinstance(error, ValidationError):
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+        lines = [_line(item) for item in errors[:_SHOWN]]
+        lines += [f"and {len(errors) - _SHOWN} more"] if len(errors) > _SHOWN else []
+        kind = "invalid-json" if errors[0]["type"] == "json_invalid" else kind
+    elif isinstance(error, json.JSONDecodeError):
+        kind = "invalid-json"
+    what = f"answered with no valid {contract.tool['name']}: {lines[0]}"
+    messages = _again(contract, _said(completion), "\n".join(lines)) if completion else ()
+    cause = error if isinstance(error, ValueError) else None
+    return WrongAnswerError(kind, what, text, messages, cause)
 
 
 def confidence_of(completion: Any) -> float | None:

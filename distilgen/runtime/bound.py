@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from distilgen import contract
@@ -24,7 +26,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Contract(contract.Contract):
-    """A contract in a generated sidecar; see `distilgen.contract.Contract` for its fields."""
+    """A contract in a generated sidecar; see `distilgen.contract.Contract` for its fields.
+
+    folder: that of the sidecar, by which the file of an embedded student is found.
+    """
+
+    folder: Path | None = field(init=False, default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.student is not None:  # only then it is needed
+            made_by = sys._getframe(2).f_globals.get("__file__")  # noqa: SLF001 - that of the sidecar
+            object.__setattr__(self, "folder", Path(made_by).absolute().parent if made_by else None)
 
     def record(self, function: F) -> F:
         """Decorate the teacher: every call leaves a record, and nothing else changes. Where the
@@ -79,7 +91,7 @@ class Contract(contract.Contract):
     def _student(self) -> Student:
         from distilgen.runtime.student import Student  # noqa: PLC0415 - as above
 
-        return Student(self)
+        return Student(self, self.folder)
 
     def _decorated(self, function: F, mode: str) -> F:
         if settings.is_disabled():

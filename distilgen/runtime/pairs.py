@@ -220,7 +220,13 @@ def _ask(
     with recording(on=False):
         try:
             question = students.ask(
-                students.HERE, route.student, route.returns(owner), given, asked, text=text
+                students.HERE,
+                route.student,
+                route.returns(owner),
+                given,
+                asked,
+                text=text,
+                backup=False,
             )
             value = students.run(question)
             learnt = json.loads(_dumped(route, value))

@@ -11,7 +11,8 @@ import contextlib
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeVar
 
 from pydantic import Field, TypeAdapter, create_model
@@ -22,6 +23,7 @@ from distilgen.errors import (
     DispatchTimeoutError,
     InvalidAnswerError,
     LowConfidenceError,
+    StudentError,
 )
 from distilgen.runtime import (
     answers,
@@ -35,10 +37,13 @@ from distilgen.runtime.answers import WrongAnswerError
 from distilgen.runtime.call import told
 from distilgen.runtime.clients import async_client_of, client_of
 from distilgen.runtime.control import Counts
+from distilgen.runtime.in_process import InProcess
 from distilgen.runtime.joining import Joining
+from distilgen.runtime.sayings import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from pathlib import Path
 
     from distilgen.contract import Contract
     from distilgen.runtime.cache import Cache
@@ -52,7 +57,8 @@ REASKS = 1
 
 @dataclass
 class Asked:
-    """What became of a question. asks: how often it was sent and answered. confidence: of the
+    """What became of a question. model: who answers; instead_of: the embedded student that did not,
+    so that its backup was asked. asks: how often it was sent and answered. confidence: of the
     answer, 0 to 1, where it was asked for and the server said. cached: the answer was there
     already; joined: an equal call had asked for it. begun: there is something to send. rests: it
     waits for the next try. ms: milliseconds that it took.
@@ -63,6 +69,7 @@ class Asked:
     input_tokens: int = 0
     output_tokens: int = 0
     confidence: float | None = None
+    instead_of: str = ""
     cached: bool = False
     joined: bool = False
     begun: bool = False
@@ -83,6 +90,8 @@ class Asked:
             said |= {"input_tokens": self.input_tokens, "output_tokens": self.output_tokens}
         if self.confidence is not None:
             said["confidence"] = round(self.confidence, 6)
+        if self.instead_of:
+            said["instead_of"] = self.instead_of
         if self.joined:
             said["joined"] = True
         return said | {"cached": True} if self.cached else said
@@ -90,15 +99,20 @@ class Asked:
 
 class Student:
     """A contract's student: what is the same for all questions to it, and what became of them.
+    folder: that of the contract's sidecar, where the file of an embedded student is looked for.
 
     asked, failed, agreed, disagreed, unasked: see `Counts`.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, folder: Path | None = None) -> None:
         self.contract = contract
         self.forget()
         control.recorders.add(self)
         self._form: dict[str, Any] | None = None
+        self._has_said = False
+        self.in_process: InProcess | None = None
+        if contract.student is not None:
+            self.in_process = InProcess(contract, folder)
         self._adapters: list[tuple[Any, TypeAdapter[Any]]] = []
 
     @property
@@ -122,6 +136,19 @@ class Student:
 
     def settle(self) -> None:
         """Nothing: the settings are asked at each question."""
+
+    def say_once(self, error: StudentError) -> None:
+        """Tell that the embedded student cannot answer at all, or its backup would hide it."""
+        if not self._has_said:
+            self._has_said = True
+            warn("the student failed, and its backup is asked: %s", error)
+
+    @cached_property
+    def hosted(self) -> Contract:
+        """Its contract, as the model is asked that is behind a server."""
+        if self.in_process is None:
+            return self.contract
+        return replace(self.contract, model=self.contract.backup, student=None, backup=None)
 
     @property
     def form(self) -> dict[str, Any]:
@@ -176,7 +203,7 @@ class Question:
         text: bytes | None = None,
         sure: float | None = None,
     ) -> None:
-        self.contract = contract = student.contract
+        self.contract = contract = student.hosted
         self.returns = returns
         self.given = given
         self.asked = asked
@@ -386,10 +413,23 @@ async def ask(
     *,
     text: bytes | None = None,
     sure: float | None = None,
+    backup: bool = True,
 ) -> Any:
-    """The student's answer, a value of the type `returns`; see `Question`. Raises DispatchError."""
+    """The student's answer, a value of the type `returns`; see `Question`. backup: may that of an
+    embedded student be asked where it does not answer? Raises DispatchError.
+    """
     student.asked += 1
     try:
+        if student.in_process is not None:
+            try:
+                return _in_process(student, student.in_process, returns, given, asked, text, sure)
+            except (LowConfidenceError, StudentError) as error:
+                if student.contract.backup is None or not backup:
+                    raise
+                if isinstance(error, StudentError):
+                    student.say_once(error)
+                asked.model, asked.instead_of = student.contract.backup, asked.model
+                asked.confidence = sure = None  # that is of the embedded student
         question = Question(student, returns, given, asked, text=text, sure=sure)
         asked.begun = True
         cache, join = _cache(), settings.current().join
@@ -416,6 +456,27 @@ async def ask(
         raise _unforeseen(student.contract, error) from error
     finally:
         asked.end()
+
+
+def _in_process(
+    student: Student,
+    embedded: InProcess,
+    returns: Any,
+    given: Mapping[str, Any],
+    asked: Asked,
+    text: bytes | None,
+    sure: float | None,
+) -> Any:
+    """The embedded student's answer. Raises DispatchError."""
+    values = _values(student.contract, arguments_.in_the_clear(given) if text is None else text)
+    adapter = student.adapter(returns)
+    asked.begun = True
+    try:
+        value, asked.confidence = embedded.answer(adapter, values, sure)
+    except LowConfidenceError as error:
+        asked.confidence = error.confidence
+        raise
+    return value
 
 
 async def _text(asking: Asking, question: Question) -> str:

@@ -151,6 +151,10 @@ def test_sidecar_that_is_not_ours(distilgen: Cli) -> None:
                      id="no time"),
         pytest.param("providers.a.reasks = 1.5", "providers.a.reasks: should be a whole number, 0",
                      id="half a time"),
+        pytest.param("providers.a.shape = 'x'", "providers.a.shape: should be one of openai, azure",
+                     id="an unknown shape"),
+        pytest.param("providers.a.fine_tuning = 3", "providers.a.fine_tuning: should be a table",
+                     id="fields that are no table"),
         pytest.param("dispatch.provider = 'b'\nproviders.a = {}", "dispatch.provider: no "
                      "[tool.distilgen.providers.b] in pyproject.toml; known: a", id="no such"),
         pytest.param("prices = 3", "prices: should be a table, not 3", id="no prices"),

@@ -198,7 +198,7 @@ WRONG = {
     "half a time": (["--reasks", "1.5"], "'1.5' is no whole number from 0"),
     "no window": (["--window", "0"], "'0' is no whole number from 1"),
     "another answer": (["--answers", "xml"], "'xml' is no way to answer: tool, strict-tool, "),
-    "no profile": (["--provider", "x"], "no [tool.distilgen.providers.x] in pyproject.toml; there"),
+    "no profile": (["--provider", "x"], "no [tool.distilgen.providers.x] in pyproject.toml; known"),
     "no mode": (["--mode", "record"], "Invalid value for '--mode'"),
 }
 
@@ -216,7 +216,8 @@ def test_an_unknown_profile_names_those_that_there_are(distilgen: Cli) -> None:
     distilgen.write({"pyproject.toml": PROFILE})
     ran = distilgen(*ALL, "--provider", "ther")
     assert ran.code == 2
-    assert "no [tool.distilgen.providers.ther] in pyproject.toml; known: other, own" in ran.err
+    assert "no [tool.distilgen.providers.ther] in pyproject.toml; known: azure, " in ran.err
+    assert ", other, own" in ran.err
 
 
 def test_what_is_not_said_stays(distilgen: Cli) -> None:
@@ -310,3 +311,35 @@ def test_functions_that_a_mode_cannot_take_are_passed_over(distilgen: Cli) -> No
     assert ran.code == 123
     assert f"src/shop/ask.py:4: ask: {reason}\n" in ran.err
     assert distilgen(*ALL, "--mode", "shadow", "--only", "shop.ask:*").code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "url", "key"),
+    [
+        (["--provider", "nebius"], "https://api.tokenfactory.nebius.com/v1/", "NEBIUS_API_KEY"),
+        (["--provider", "nebius", "--base-url", "http://a/v1"], "http://a/v1", "NEBIUS_API_KEY"),
+        (
+            ["--provider", "azure", "--base-url", "http://a/openai/v1"],
+            "http://a/openai/v1",
+            "AZURE_OPENAI_API_KEY",
+        ),
+        (["--provider", "openai"], None, None),
+        (["--provider", "openai", "--base-url", "http://a/v1"], "http://a/v1", None),
+    ],
+)
+def test_known_hosts_need_no_profile(
+    distilgen: Cli, more: list[str], url: str | None, key: str | None
+) -> None:
+    assert distilgen("dispatch", "--model", "m", *more, "src").code == 0
+    text = distilgen.read("src/shop/_mail_distil.py")
+    assert (f'base_url="{url}"' in text) == (url is not None)
+    assert (f'api_key_env="{key}"' in text) == (key is not None)
+
+
+def test_nobody_knows_where_your_azure_is(distilgen: Cli) -> None:
+    ran = distilgen("dispatch", "--model", "m", "--provider", "azure", "src")
+    assert ran.code == 2
+    assert "azure: where is it? name its URL with --base-url" in ran.err
+    config = '[tool.distilgen.dispatch]\nmodel = "m"\nprovider = "azure"\n'
+    distilgen.write({"pyproject.toml": config})
+    assert "azure: where is it?" in distilgen("dispatch", "src").err

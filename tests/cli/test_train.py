@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from dataclasses import dataclass, field
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from openai_server import OpenAIServer, Request, Response, completion, error
+from fine_tuning_server import ANY, FineTuningServer, busy, closed
+from openai_server import completion, error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,88 +21,46 @@ if TYPE_CHECKING:
 TUNED = "ft:base:acme::1"
 
 
-@dataclass
-class Host:
-    """A host with files, fine-tuning jobs and the models they make. A job goes one state further
-    each time it is looked at.
-    """
+def right(asked: dict[str, Any]) -> dict[str, Any]:
+    """What the teacher would say."""
+    return completion(TUNED, "Email", {"to": called(asked), "urgent": False})
 
-    states: tuple[str, ...] = ("queued", "running", "succeeded")
-    refuses: Response | None = None
-    wrong: str = "nobody"
-    files: dict[str, bytes] = field(default_factory=dict)
-    jobs: list[dict[str, Any]] = field(default_factory=list)
-    looks: Iterator[int] = field(default_factory=itertools.count)
 
-    def respond(self, request: Request) -> Response:
-        match request.method, request.path.partition("?")[0].removeprefix("/v1/").split("/"):
-            case "POST", ["files"]:
-                return self.upload(request.body)
-            case "POST", ["fine_tuning", "jobs"]:
-                return self.refuses or self.create(request.json())
-            case "GET", ["fine_tuning", "jobs", number]:
-                return Response(body=self.job(int(number), next(self.looks)))
-            case "GET", ["fine_tuning", "jobs", _, "events"]:
-                event = {"id": "e1", "object": "fine_tuning.job.event", "created_at": 0,
-                         "level": "info", "message": "Step 1/10: loss 0.5"}  # fmt: skip
-                return Response(body={"object": "list", "data": [event], "has_more": False})
-            case "POST", ["chat", "completions"]:
-                return self.answer(request.json())
-        return error(404, "no such path", "not_found")
-
-    def upload(self, body: bytes) -> Response:
-        name = f"file-{len(self.files)}"
-        self.files[name] = body
-        file = {"id": name, "object": "file", "bytes": len(body), "created_at": 0,
-                "filename": "f", "purpose": "fine-tune", "status": "processed"}  # fmt: skip
-        return Response(body=file)
-
-    def create(self, wanted: dict[str, Any]) -> Response:
-        self.jobs.append(wanted)
-        return Response(body=self.job(len(self.jobs) - 1, -1))
-
-    def job(self, number: int, looked: int) -> dict[str, Any]:
-        state = (
-            self.states[min(looked, len(self.states) - 1)] if looked >= 0 else "validating_files"
-        )
-        why = {"code": "bad", "message": "row 3 is too long", "param": None}
-        return {
-            "id": str(number), "object": "fine_tuning.job", "created_at": 0, "status": state,
-            "model": self.jobs[number]["model"], "organization_id": "o", "result_files": [],
-            "hyperparameters": {}, "seed": 0, "training_file": "file-0",
-            "fine_tuned_model": TUNED if state == "succeeded" else None,
-            "error": why if state == "failed" else {},
-        }  # fmt: skip
-
-    def answer(self, asked: dict[str, Any]) -> Response:
-        if asked["model"] != TUNED:
-            return error(404, f"The model `{asked['model']}` does not exist", "model_not_found")
-        said = json.loads(asked["messages"][1]["content"])["text"]
-        given = {"to": said, "urgent": said == self.wrong}
-        return Response(body=completion(TUNED, "Email", given))
+def called(asked: dict[str, Any]) -> str:
+    """The argument of a call, from its messages."""
+    return str(json.loads(asked["messages"][1]["content"])["text"])
 
 
 @pytest.fixture
-def host() -> Host:
-    return Host()
-
-
-@pytest.fixture
-def server(host: Host) -> Iterator[OpenAIServer]:
-    with OpenAIServer(host.respond) as running:
+def server() -> Iterator[FineTuningServer]:
+    with FineTuningServer() as running:
+        running.answers[TUNED] = right
         yield running
 
 
 @pytest.fixture
-def trained(
-    distilgen: Cli, records: Records, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Any]:
-    """Runs `distilgen train reply` on a dataset of 60 calls."""
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited, by nobody."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def built(distilgen: Cli, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dataset of 60 calls."""
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    monkeypatch.setattr("openai._constants.INITIAL_RETRY_DELAY", 0.0)
     distilgen("instrument", "src")
     records({f"call {n}": f'{{"to":"call {n}","urgent":false}}' for n in range(60)})
     assert distilgen("dataset", "build").code == 0
+
+
+@pytest.fixture
+def trained(
+    distilgen: Cli, built: None, server: FineTuningServer, slept: list[float]
+) -> Callable[..., Any]:
+    """Runs `distilgen train reply` on it."""
+    del built, slept
 
     def train(*more: str) -> Any:
         return distilgen("train", "reply", "--base-model", "base", "--poll", "0",
@@ -111,53 +69,138 @@ def trained(
     return train
 
 
+def configured(distilgen: Cli, text: str) -> None:
+    """Add to the project's configuration."""
+    distilgen.write({"pyproject.toml": distilgen.read("pyproject.toml") + text})
+
+
 def test_train_uploads_creates_follows_and_writes_the_lock(
-    distilgen: Cli, host: Host, trained: Callable[..., Any]
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any]
 ) -> None:
-    ran = trained("--suffix", "acme", "--seed", "7")
+    ran = trained("--suffix", "acme", "--seed", "7", "--epochs", "2", "--set", "a.b=1",
+                  "--batch-size", "4", "--learning-rate", "0.5")  # fmt: skip
+    assert ran.code == 123
+    assert "answered 400: Unrecognized request argument supplied: a" in ran.err
+    ran = trained("--suffix", "acme", "--seed", "7", "--epochs", "2", "--batch-size", "4",
+                  "--learning-rate", "0.5")  # fmt: skip
     assert ran.code == 0, ran.err
-    assert "Step 1/10: loss 0.5" in ran.out
-    assert ran.out.count("Step 1/10") == 1
-    (job,) = host.jobs
+    tuned = "ft:base:acme:acme:1"
+    lines = ran.out.splitlines()
+    assert lines[0] == "shop.mail:reply: job ftjob-1 is validating_files"
+    assert lines[-1] == f"shop.mail:reply: {tuned}"
+    assert ran.out.count("step 1 of 3: train_loss 1, ") == 1
+    assert "last metrics: train_loss 0.5 (step 3), " in ran.out
+    assert f"checkpoint at step 3: {tuned}:ckpt-step-3, train_loss 0.5" in ran.out
+    assert (
+        f"next: distilgen evaluate shop.mail:reply --model {tuned} --base-url {server.base_url}"
+        in ran.err
+    )
+    (metrics,) = distilgen.folder.glob(".distilgen/runs/127.0.0.1_*_v1/ftjob-1/metrics.csv")
+    assert metrics.read_text("utf-8").startswith("step,train_loss,")
+    (job,) = (job.wanted for job in server.jobs.values())
     manifest = json.loads(distilgen.read(".distilgen/datasets/shop.mail.reply/manifest.json"))
     digest = manifest["files"]["train"]["sha256"]
-    assert job["method"]["type"] == "supervised"
+    assert job["method"] == {
+        "type": "supervised",
+        "supervised": {
+            "hyperparameters": {"n_epochs": 2, "batch_size": 4, "learning_rate_multiplier": 0.5}
+        },
+    }
     assert (job["suffix"], job["seed"]) == ("acme", 7)
-    assert job["metadata"] == {"contract": manifest["contract"], "dataset": digest}
+    assert job["metadata"].items() >= {"contract": manifest["contract"], "dataset": digest}.items()
     train = distilgen.read(".distilgen/datasets/shop.mail.reply/train.jsonl").encode()
-    assert train in host.files[job["training_file"]]
-    entry = json.loads(distilgen.read("distilgen.lock"))["models"][TUNED]
+    assert server.files[job["training_file"]].content == train
+    entry = json.loads(distilgen.read("distilgen.lock"))["models"][tuned]
     assert (entry["contract"], entry["dataset"]) == (manifest["contract"], digest)
-    assert distilgen("dispatch", "--model", TUNED, "src").code == 0
+    assert distilgen("dispatch", "--model", tuned, "src").code == 0
     assert distilgen("check").code == 0
 
 
-def test_train_again_comes_back_to_the_job(host: Host, trained: Callable[..., Any]) -> None:
-    assert "job 0 is validating_files" in trained("--no-follow").out
+def test_train_again_comes_back_to_the_job(
+    server: FineTuningServer, trained: Callable[..., Any]
+) -> None:
+    assert "job ftjob-1 is validating_files" in trained("--no-follow").out
     assert trained().code == 0
     assert trained().code == 0
-    assert (len(host.jobs), len(host.files)) == (1, 2)
+    assert server.made == {"file": 3, "upload": 0, "job": 1}
+
+
+def test_a_job_by_its_id(
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any], records: Records
+) -> None:
+    trained("--no-follow")
+    ran = distilgen("train", "reply", "--base-url", server.base_url, "--job", "ftjob-1")
+    assert ran.code == 0, ran.err
+    assert f"shop.mail:reply: {TUNED}" in ran.out
+    ran = trained("--job", "ftjob-9")
+    assert ran.code == 123
+    assert "job ftjob-9: " in ran.err
+    assert "answered 404, fine_tune_not_found: Could not find fine tune" in ran.err
+    records({f"other {n}": '{"to":"other","urgent":true}' for n in range(60)})
+    distilgen("dataset", "build")
+    ran = trained("--job", "ftjob-1")
+    assert ran.code == 123
+    assert "job ftjob-1: is for another dataset, " in ran.err
+
+
+def test_interrupted_it_says_how_to_come_back(
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", interrupt)
+        ran = trained("--suffix", "two words")
+    assert ran.code == 130
+    (line,) = ran.err.splitlines()
+    assert line.startswith("job ftjob-1 goes on; come back to it with: ")
+    command = line.partition("distilgen ")[2]
+    assert command == (
+        f"train reply --base-model base --base-url {server.base_url} --suffix 'two words' "
+        "--poll 0 --job ftjob-1"
+    )
+    assert server.jobs["ftjob-1"].state != "cancelled"
+    ran = distilgen(*command.replace("'two words'", "two+words").split())
+    assert ran.code == 0, ran.err
 
 
 def test_failed_job_says_why_and_is_not_come_back_to(
-    distilgen: Cli, host: Host, trained: Callable[..., Any]
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any]
 ) -> None:
-    host.states = ("running", "failed")
+    server.life = ("validating_files", "failed")
     ran = trained()
     assert ran.code == 123
-    assert "job 0 failed: row 3 is too long" in ran.err
-    assert json.loads(distilgen.read("distilgen.lock"))["models"] == {}
-    host.states, host.looks = ("failed", "running", "succeeded"), itertools.count()
+    assert "job ftjob-1 failed: row 3 is too long" in ran.err
+    assert (
+        not (distilgen.folder / "distilgen.lock").exists()
+        or not json.loads(distilgen.read("distilgen.lock"))["models"]
+    )
+    server.life = ("queued", "running", "succeeded")
     assert trained().code == 0
-    assert (len(host.jobs), len(host.files)) == (2, 2)
+    assert server.made == {"file": 3, "upload": 0, "job": 2}
 
 
-def test_closed_host_is_explained(host: Host, trained: Callable[..., Any]) -> None:
-    host.refuses = error(403, "Training is not available.", "training_not_available")
+def test_a_host_that_goes_away_for_a_while(
+    server: FineTuningServer, trained: Callable[..., Any], slept: list[float]
+) -> None:
+    server.fail(ANY, busy(20), nth=3)
+    server.fail("jobs.events", error(502, "bad gateway", None), nth=2, times=20)
+    ran = trained()
+    assert ran.code == 0, ran.err
+    assert "answered 502: bad gateway; the trouble is the host's" in ran.out
+    assert ran.out.count("waiting for it") == 1
+    assert 20 in slept
+    assert server.made["job"] == 1
+
+
+def test_closed_host_is_explained(server: FineTuningServer, trained: Callable[..., Any]) -> None:
+    server.fail("jobs.create", closed())
     ran = trained()
     assert ran.code == 123
     assert "takes no new fine-tuning jobs from this organisation" in ran.err
-    assert "--base-url" in ran.err
+    assert "embedded student" in ran.err
 
 
 def test_too_few_rows_and_no_dataset(
@@ -174,22 +217,103 @@ def test_too_few_rows_and_no_dataset(
     assert "was built for another contract" in trained().err
 
 
-def test_no_key(
-    distilgen: Cli, trained: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--suffix", "s" * 65], "--suffix has 65 characters; hosts take 1 to 64"),
+        (["--epochs", "0.5"], "--epochs 0.5: hosts take whole numbers"),
+        (["--set", "a"], "--set a: say KEY=VALUE"),
+        (["--set", "seed=1"], "--set seed: say --seed"),
+        (["--job", "../x"], "--job: '../x' is no id of a host"),
+        (["--job", ".."], "--job: '..' is no id of a host"),
+        (["--provider", "nobody"], "known: azure, nebius, openai, student, trl"),
+        (["--provider", ""], "known: azure, nebius, openai, student, trl"),
+        (["--target", "98%"], "--target: is an option of --provider student, and this is openai"),
+        (["--full"], "--full: is an option of --provider trl, and this is openai; leave it out"),
+    ],
+)
+def test_what_cannot_be_done(
+    more: list[str], message: str, server: FineTuningServer, trained: Callable[..., Any]
 ) -> None:
+    ran = trained(*more)
+    assert ran.code == 2
+    assert message in ran.err
+    assert server.kinds == []
+
+
+def test_which_model_and_where(distilgen: Cli, built: None) -> None:
+    del built
+    ran = distilgen("train", "reply", "--provider", "openai")
+    assert ran.code == 2
+    assert "which model is to be tuned? Name it with --base-model" in ran.err
+    ran = distilgen("train", "reply", "--provider", "azure", "--base-model", "b")
+    assert ran.code == 2
+    assert "azure: where is it? name its URL with --base-url, or as base_url in" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("provider", "key"),
+    [("openai", "OPENAI_API_KEY"), ("azure", "AZURE_OPENAI_API_KEY"), ("nebius", "NEBIUS_API_KEY")],
+)
+def test_no_key(
+    provider: str, key: str, distilgen: Cli, trained: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     monkeypatch.delenv("OPENAI_API_KEY")
-    ran = trained()
+    ran = trained("--provider", provider)
     assert ran.code == 123
-    assert "no API key: set OPENAI_API_KEY" in ran.err
+    assert f"no API key: set {key}" in ran.err
+    for wrong in ("schlüssel", "key\n", "a key", "\x7f"):
+        monkeypatch.setenv(key, wrong)
+        ran = trained("--provider", provider)
+        assert ran.code == 123
+        why = "it has a blank, a line break, or a character beyond ASCII"
+        assert ran.err == f"distilgen: {key} is no key: {why}\n"
     assert not (distilgen.folder / ".distilgen/runs").exists()
 
 
+@pytest.mark.parametrize("shape", ["azure", "nebius"])
+def test_other_shapes_by_name_and_by_profile(
+    shape: str, distilgen: Cli, trained: Callable[..., Any], server: FineTuningServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv(f"{shape.upper()}_OPENAI_API_KEY".replace("NEBIUS_OPENAI", "NEBIUS"), "mine")
+    server.shape, server.key = shape, "mine"
+    ran = trained("--provider", shape)
+    assert ran.code == 0, ran.err
+    assert f'"provider": "{shape}"' in distilgen.read("distilgen.lock")
+    assert ("answers once it is deployed" in ran.out) == (shape == "azure")
+    configured(
+        distilgen,
+        f"""
+        [tool.distilgen.providers.house]
+        base_url = "{server.base_url}"
+        shape = "{shape}"
+        fine_tuning = {{ integrations = [], hyperparameters = {{ lora = true }} }}
+    """,
+    )
+    ran = distilgen("train", "reply", "--base-model", "base", "--provider", "house", "--poll", "0",
+                    "--set", "hyperparameters.lora_r=16")  # fmt: skip
+    assert ran.code == 0, ran.err
+    *_, job = server.jobs.values()
+    assert job.wanted["hyperparameters"] == {"lora": True, "lora_r": 16}
+    assert job.wanted["integrations"] == []
+    assert '"provider": "house"' in distilgen.read("distilgen.lock")
+    assert "--provider house" in ran.err
+
+
 def test_evaluate_measures_whole_and_by_field(
-    distilgen: Cli, host: Host, server: OpenAIServer, trained: Callable[..., Any]
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any]
 ) -> None:
     trained()
     rows = distilgen.read(".distilgen/datasets/shop.mail.reply/test.jsonl").splitlines()
-    host.wrong = json.loads(json.loads(rows[0])["messages"][1]["content"])["text"]
+    wrong = called(json.loads(rows[0]))
+
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        given = {"to": called(asked), "urgent": called(asked) == wrong}
+        return completion(TUNED, "Email", given)
+
+    server.answers[TUNED] = answer
     ran = distilgen("evaluate", "reply", "--model", TUNED, "--base-url", server.base_url)
     assert ran.code == 0, ran.err
     share = (len(rows) - 1) / len(rows)
@@ -202,7 +326,7 @@ def test_evaluate_measures_whole_and_by_field(
 
 
 def test_evaluate_an_unknown_model(
-    distilgen: Cli, server: OpenAIServer, trained: Callable[..., Any]
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any]
 ) -> None:
     del trained
     ran = distilgen("evaluate", "reply", "--model", "nobody", "--base-url", server.base_url)
@@ -212,7 +336,7 @@ def test_evaluate_an_unknown_model(
 
 
 def test_an_outage_measures_nothing(
-    distilgen: Cli, server: OpenAIServer, trained: Callable[..., Any]
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any]
 ) -> None:
     trained()
     distilgen("evaluate", "reply", "--model", TUNED, "--base-url", server.base_url)
@@ -225,7 +349,7 @@ def test_an_outage_measures_nothing(
 
 
 def test_the_providers_server_and_key(
-    distilgen: Cli, server: OpenAIServer, trained: Callable[..., Any],
+    distilgen: Cli, server: FineTuningServer, trained: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     trained()

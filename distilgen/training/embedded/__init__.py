@@ -1,0 +1,1 @@
+"""Fits the embedded student, with scikit-learn; `distilgen.embedded` evaluates it."""

@@ -1,0 +1,1 @@
+"""A run of TRL: its folder, what is trained on, and the process that trains."""
