@@ -44,7 +44,7 @@ behaviour: $(READY)  ## packages pass their own tests when they are instrumented
 $(USABLE): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[pdf]"
+	$(BIN)/python -m pip install --quiet --editable ".[pdf,student]"
 	touch $(USABLE)
 
 $(READY): $(USABLE)

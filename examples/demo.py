@@ -1,23 +1,30 @@
 """`make demo`: the whole loop on copies of the examples, offline, each command with its output.
 
-The only thing that is not real is the model: nobody can fine-tune one offline in seconds, so
-`openai_server.py` answers in its place, from the very rows that it would have been trained on.
+The only thing that is not real is the chat model which the support desk asks: `tickets/stand_in.py`
+answers in its place, by rules. The students are real: trained on what was recorded, here and now.
 """
 
 from __future__ import annotations
 
+import argparse
 import filecmp
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from openai_server import OpenAIServer
+from tickets import stand_in
+
 HERE = Path(__file__).resolve().parent
 WORK = HERE.parent / "build" / "demo"
 BIN = Path(sys.executable).parent
-MODEL = "ft:gpt-4.1-mini:acme::abc"
+KNOWN = 700
+TABLE = 9  # lines, of what training says at its end
 
 
 class Shell:
@@ -37,28 +44,35 @@ class Shell:
             "PYTHONIOENCODING": "utf-8",
         }
 
-    def run(self, command: str, *, keep: int | None = None, **environment: str) -> str:
-        """Run a command line; `keep` shows its first lines only. Returns what it printed."""
+    def run(
+        self, command: str, *, keep: int | None = None, last: int = 0, **environment: str
+    ) -> str:
+        """Run a command line; shows the `keep` first lines of what it prints, default all, and at
+        its end the `last` ones. Returns all of them.
+        """
         said = "".join(f"{key}={value} " for key, value in environment.items())
-        print(f"\n$ {said}{command}")
+        print(f"\n$ {said}{command}", flush=True)
         words = [w if w != "python" else sys.executable for w in shlex.split(command)]
         program = shutil.which(words[0], path=self.environment["PATH"]) or words[0]
-        done = subprocess.run(
+        lines = []
+        with subprocess.Popen(
             [program, *words[1:]],
             cwd=self.folder,
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            check=False,
-        )
-        lines = done.stdout.splitlines()
-        print("\n".join(lines[:keep]))
-        if keep is not None and len(lines) > keep:
-            print(f"… {len(lines) - keep} more lines")
-        if done.returncode:
-            raise SystemExit(f"demo: that command ended with {done.returncode}")
-        return done.stdout
+        ) as running:
+            for line in running.stdout or ():
+                lines.append(line)
+                if keep is None or len(lines) <= keep:
+                    print(line, end="", flush=True)
+        if keep is not None and len(lines) > keep + last:
+            print(f"… {len(lines) - keep - last} more lines")
+            print("".join(lines[len(lines) - last :]), end="")
+        if running.returncode:
+            raise SystemExit(f"demo: that command ended with {running.returncode}")
+        return "".join(lines)
 
     def show(self, name: str, keep: int, *, last: bool = False) -> None:
         """Print the first or the last lines of a file, long ones cut for the screen."""
@@ -67,6 +81,12 @@ class Shell:
         for line in lines[-keep:] if last else lines[:keep]:
             print(line if len(line) <= 160 else f"{line[:160]}…")
 
+    def find(self, text: str, name: str) -> None:
+        """Print the lines of a file that have a text in them."""
+        print(f"\n$ grep {text} {name}")
+        lines = (self.folder / name).read_text("utf-8").splitlines()
+        print("\n".join(line for line in lines if text in line))
+
     def prove_restored(self) -> None:
         """Compare every source file with the original, byte for byte."""
         files = [p.relative_to(self.original) for p in self.original.rglob("*.py")]
@@ -74,7 +94,8 @@ class Shell:
         extra = sorted(set(self.folder.rglob("*_distil.py")))
         if different or failed or extra:
             raise SystemExit(f"demo: not restored: {different}{failed}{extra}")
-        print(f"({len(files)} source files are byte for byte what they were)")
+        several = f"{len(files)} source files are" if len(files) > 1 else "the source file is"
+        print(f"({several} byte for byte as before)")
 
 
 def title(text: str) -> None:
@@ -82,71 +103,135 @@ def title(text: str) -> None:
     print(f"\n\033[1m{'─' * 4} {text}\033[0m" if sys.stdout.isatty() else f"\n{'─' * 4} {text}")
 
 
-def sales_follow_up() -> None:
-    """A chain of functions that ends in an email."""
-    shell = Shell("sales_follow_up")
-    title("what can be distilled, and what a student would see")
-    shell.run("distilgen scan src/")
-    shell.run("distilgen show shop.mail:complex_chain", keep=12)
-    title("record: one import, one decorator, one generated file")
-    shell.run("distilgen instrument src/")
-    shell.run("distilgen check")
-    teacher = shell.run("python -m shop")
-    shell.show(".distilgen/records/records-000001.jsonl", 1)
-    title("a dataset in OpenAI's tools format")
-    shell.run("distilgen dataset build --no-holdout")
-    rows = ".distilgen/datasets/shop.mail.complex_chain/train.jsonl"
-    shell.show(rows, 1)
-    title("shadow: the student is asked beside the teacher; a stand-in on loopback plays it")
-    command = [sys.executable, str(HERE / "openai_server.py"), "--model", MODEL, rows]
-    server = subprocess.Popen(command, cwd=shell.folder, stdout=subprocess.PIPE, encoding="utf-8")
-    try:
-        said = server.stdout.readline().strip() if server.stdout else ""
-        print(f"\n$ python openai_server.py --model {MODEL} train.jsonl &\n{said}")
-        url = said.rpartition(" ")[2]
-        given = f"--model {MODEL} --base-url {url}"
-        shell.run(f"distilgen dispatch --mode shadow {given} src/")
-        answers = [shell.run("python -m shop", OPENAI_API_KEY="none-needed")]
-        shell.run("distilgen rollout status")
-        title("fallback: the student answers, and where it fails, the teacher")
-        function = "shop.mail:complex_chain"
-        shell.run(f"distilgen rollout set {function} --mode fallback")
-        answers.append(shell.run("python -m shop", keep=3, OPENAI_API_KEY="none-needed"))
-        title("dispatch: a thin stub, and no teacher any more")
-        shell.run(f"distilgen rollout set {function} --mode dispatch")
-        shell.show("src/shop/mail.py", 7, last=True)
-        answers.append(shell.run("python -m shop", keep=3, OPENAI_API_KEY="none-needed"))
-    finally:
-        server.terminate()
-        server.wait()
-        if server.stdout:
-            server.stdout.close()
-    if any(answer != teacher for answer in answers):
-        raise SystemExit("demo: the answers differ from the teacher's")
-    print("(the same answers, from the model's side of the wire)")
-    title("restore: the teacher comes back")
+def tickets(known: int, target: str | None) -> None:
+    """A support desk: three calls of a chat model a ticket, then a student in their place.
+
+    known: how many tickets there are to learn from. target: the agreement to promise.
+    """
+    shell = Shell("tickets")
+    path = shell.folder / "tickets/known.jsonl"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:known]), "utf-8", newline="\n")
+    with OpenAIServer(stand_in.respond) as server:
+        shell.environment |= {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none-needed"}
+        title("a support desk: a chain of three calls of a chat model sorts each ticket")
+        print(
+            "(a stand-in plays the chat model: it answers by rules, at once, on this machine; "
+            "a real one takes a second)"
+        )
+        before = shell.run("python -m desk tickets/new.jsonl before.jsonl")
+        requests = [len(server.requests)]
+        title("record: one import, one decorator, one generated file")
+        shell.run("distilgen scan src/")
+        shell.run("distilgen instrument src/")
+        shell.find("_distil", "src/desk/triage.py")
+        shell.run("python -m desk tickets/known.jsonl", keep=4)
+        title("train: a student for this function, on this machine, from what was recorded")
+        shell.run("distilgen dataset build")
+        shell.run(f"distilgen train triage{f' --target {target}' if target else ''}")
+        title("evaluate: on calls that were held out")
+        shell.run("distilgen evaluate triage --model latest")
+        title("fallback: the student answers where it is sure; where not, the chat model")
+        shell.run("distilgen dispatch --mode fallback --model latest src/")
+        server.requests.clear()
+        after = shell.run("python -m desk tickets/new.jsonl after.jsonl")
+        requests.append(len(server.requests))
+    shell.run("distilgen rollout status")
+    print()
+    say_who_answered(shell.folder)
+    was, now = (_milliseconds(said) for said in (before, after))
+    print(f"(a ticket took {was:g} ms and takes {now:g} ms: {was / now:.0f} times as fast)")
+    print(f"(the chat model was asked {requests[0]} times, and is asked {requests[1]} times)")
+    title("restore: the code is what it was")
     shell.run("distilgen restore src/")
     shell.prove_restored()
+
+
+def say_who_answered(folder: Path) -> None:
+    """Say of the new tickets who answered them, and how often as the chat model alone had."""
+    alone = [json.loads(line) for line in _lines(folder / "before.jsonl")]
+    tickets = [json.loads(line)["ticket"] for line in _lines(folder / "tickets/new.jsonl")]
+    taught = dict(zip(tickets, alone, strict=True))
+    records = [
+        json.loads(line)
+        for path in (folder / ".distilgen/records").glob("*.jsonl")
+        for line in _lines(path)
+    ]
+    alike = [
+        record["result"] == taught[record["arguments"]["ticket"]]
+        for record in records
+        if record["source"].startswith("student:")
+    ]
+    if not alike:
+        raise SystemExit("demo: the student answered nothing")
+    print(
+        f"({len(tickets)} new tickets: the student answered {len(alike)}, {sum(alike)} of them as "
+        f"the chat model; that one answered {len(tickets) - len(alike)})"
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").splitlines()
+
+
+def _milliseconds(said: str) -> float:
+    found = re.search(r"([\d.]+) ms each", said)
+    if found is None:
+        raise SystemExit("demo: the desk said no time")
+    return float(found[1])
 
 
 def three_digit_multiply() -> None:
     """The example of instructor's documentation, in its wording and format."""
     shell = Shell("three_digit_multiply")
-    title("instructor's own example, in its wording and row format")
+    title("instructor's own example, in its wording and row format: a relation is found exactly")
     shell.run("distilgen instrument .")
-    shell.run("python three_digit_multiply.py", keep=3)
-    shell.run("distilgen dataset build --format openai-functions --no-holdout")
-    rows = ".distilgen/datasets/three_digit_multiply.fn/train.jsonl"
-    print(f"\n$ head -n 1 {rows}\n{(shell.folder / rows).read_text('utf-8').splitlines()[0]}")
+    shell.run("python three_digit_multiply.py 250", keep=2)
+    shell.run("distilgen dataset build --format openai-functions")
+    shell.show(".distilgen/datasets/three_digit_multiply.fn/train.jsonl", 1)
+    shell.run("distilgen train three_digit_multiply:fn", keep=0, last=TABLE)
+    shell.run("distilgen evaluate three_digit_multiply:fn --model latest")
+    shell.run("distilgen dispatch --mode fallback --model latest .")
+    said = shell.run("python three_digit_multiply.py 1000", keep=2)
+    products = [map(int, re.findall(r"=(\d+)", line)) for line in said.splitlines()]
+    wrong = [
+        line
+        for (a, b, result), line in zip(products, said.splitlines(), strict=True)
+        if a * b != result
+    ]
+    shell.run("distilgen rollout status --short")
+    if wrong:
+        raise SystemExit(f"demo: {wrong[0]}")
+    print("(all 1,000 products are right)")
     shell.run("distilgen restore .")
     shell.prove_restored()
 
 
+def sales_follow_up() -> None:
+    """A chain of functions that ends in an email: a text, which takes a language model."""
+    shell = Shell("sales_follow_up")
+    title("a function that writes: what a language model would be tuned on, and the stub for it")
+    shell.run("distilgen show shop.mail:complex_chain", keep=12)
+    shell.run("distilgen instrument src/")
+    shell.run("python -m shop", keep=2)
+    shell.run("distilgen dataset build --no-holdout")
+    shell.show(".distilgen/datasets/shop.mail.complex_chain/train.jsonl", 1)
+    shell.run("distilgen dispatch --model ft:gpt-4.1-mini:acme::abc src/")
+    shell.show("src/shop/mail.py", 7, last=True)
+    shell.run("distilgen restore src/")
+    shell.prove_restored()
+
+
 def main() -> None:
-    """Run both examples on fresh copies below build/demo."""
+    """Run the examples on fresh copies below build/demo."""
+    parser = argparse.ArgumentParser(description="The whole loop on the examples, offline.")
+    parser.add_argument("--known", type=int, default=KNOWN, help="tickets to learn from")
+    parser.add_argument("--target", help="agreement that the student is to promise: 98%%")
+    given = parser.parse_args()
     shutil.rmtree(WORK, ignore_errors=True)
-    sales_follow_up()
+    tickets(given.known, given.target)
     three_digit_multiply()
+    sales_follow_up()
 
 
 if __name__ == "__main__":

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import demo
+import openai
+import pytest
+from openai_server import OpenAIServer
+from tickets import stand_in
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -90,9 +97,93 @@ def test_docs_show_the_contract_of_the_example() -> None:
 def test_demo_runs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     done = subprocess.run(
-        [sys.executable, "examples/demo.py"], cwd=tmp_path, capture_output=True, encoding="utf-8",
-        check=False,
+        [sys.executable, "examples/demo.py", "--known", "200", "--target", "70%"],
+        cwd=tmp_path, capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("byte for byte what they were") == 2
-    assert "the same answers" in done.stdout
+    assert done.stdout.count("byte for byte as before") == 3
+    found = re.search(r"the student answered (\d+), (\d+) of them as", done.stdout)
+    assert found
+    answered, alike = map(int, found.groups())
+    assert alike > 0.7 * answered > 50
+    asked = re.search(r"model was asked (\d+) times, and is asked (\d+) times", done.stdout)
+    assert asked
+    assert asked.groups() == ("600", str(3 * (200 - answered)))
+    assert "all 1,000 products are right" in done.stdout
+    assert "100.0% of 1,000" in done.stdout  # by the student
+
+
+def test_demo_fails_where_no_student_answers(tmp_path: Path) -> None:
+    for name in ("tickets", ".distilgen/records"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "tickets/new.jsonl").write_text('{"ticket": "Hi"}\n', "utf-8")
+    (tmp_path / "before.jsonl").write_text('{"queue": "other"}\n', "utf-8")
+    record = {"source": "teacher", "arguments": {"ticket": "Hi"}, "result": {"queue": "other"}}
+    path = tmp_path / ".distilgen/records/records-000001.jsonl"
+    path.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(SystemExit, match="the student answered nothing"):
+        demo.say_who_answered(tmp_path)
+
+
+def test_the_tickets_are_many_and_differ() -> None:
+    folder = ROOT / "examples/tickets/tickets"
+    known, new = (
+        [json.loads(line)["ticket"] for line in path.read_text("utf-8").splitlines()]
+        for path in (folder / "known.jsonl", folder / "new.jsonl")
+    )
+    assert (len(known), len(new)) == (700, 200)
+    assert len({ticket.lower() for ticket in known + new}) == 900
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 200_000
+
+
+@pytest.mark.parametrize(
+    ("ticket", "answer"),
+    [
+        pytest.param(
+            "Hi, I was charged 39.00 euros twice for one Tern. Order FM-48213.",
+            {"queue": "billing", "urgent": False, "product": "Tern", "order": "FM-48213"},
+            id="all is said",
+        ),
+        pytest.param(
+            "asap please\nMy dorbell does not conect. The serial number is SN482131.",
+            {"queue": "setup", "urgent": True, "product": "Heron", "order": None},
+            id="slips of the keyboard, another number",
+        ),
+        pytest.param(
+            "I forgot my password and the reset mail never comes. It is not urgent.",
+            {"queue": "account", "urgent": False, "product": None, "order": None},
+            id="urgent is not urgent",
+        ),
+        pytest.param(
+            "hello?",
+            {"queue": "other", "urgent": False, "product": None, "order": None},
+            id="nothing is said",
+        ),
+    ],
+)
+def test_the_desk_sorts_a_ticket_with_the_stand_in(ticket: str, answer: dict[str, object]) -> None:
+    code = f"from desk.triage import triage; print(triage({ticket!r}).model_dump_json())"
+    with OpenAIServer(stand_in.respond) as server:
+        environment = {
+            **os.environ, "PYTHONPATH": "src", "OPENAI_API_KEY": "none",
+            "OPENAI_BASE_URL": server.base_url, "PYTHONDONTWRITEBYTECODE": "1",
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT / "examples/tickets", env=environment,
+            capture_output=True, encoding="utf-8", check=True,
+        )  # fmt: skip
+        assert len(server.requests) == 3
+    assert json.loads(done.stdout) == answer
+
+
+def test_the_stand_in_says_what_it_does_not_know() -> None:
+    with OpenAIServer(stand_in.respond) as server:
+        client = openai.OpenAI(base_url=server.base_url, api_key="none", max_retries=0)
+        with client, pytest.raises(openai.BadRequestError, match="the three questions"):
+            client.chat.completions.create(
+                model="any",
+                messages=[
+                    {"role": "system", "content": "Translate."},
+                    {"role": "user", "content": "Hi"},
+                ],
+            )

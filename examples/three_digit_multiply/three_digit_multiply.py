@@ -1,6 +1,7 @@
 """The function of instructor's documentation on distillation, as plain Python."""
 
 import random
+import sys
 
 from pydantic import BaseModel, Field
 
@@ -18,7 +19,7 @@ def fn(a: int, b: int) -> Multiply:
 
 
 if __name__ == "__main__":
-    for _ in range(10):
+    for _ in range(int(sys.argv[1]) if sys.argv[1:] else 10):
         a = random.randint(100, 999)
         b = random.randint(100, 999)
         print("returning", fn(a, b=b))

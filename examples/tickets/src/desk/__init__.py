@@ -1,0 +1,1 @@
+"""The support desk of Fennmark, which makes thermostats, doorbells, air sensors and smart plugs."""
