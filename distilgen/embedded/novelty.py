@@ -2,7 +2,7 @@
 
 A student is sure of much that it has never seen. So what is new about a call is looked at by
 itself: missing arguments and other types, numbers out of range, categories, words, parts of words
-and neighbourhoods of words that the training did not have.
+and neighbourhoods of words that the training did not have, and texts that begin in another form.
 """
 
 from __future__ import annotations
@@ -163,9 +163,9 @@ class Categories:
 @dataclass(frozen=True)
 class Wording:
     """The texts that stood at a path. words, grams: see `word_names` and `grams`. frequent: words
-    that are a class of their own. pairs: neighbouring classes, with a space between. most_words,
-    most_grams, most_pairs: shares of new ones, see `Seen`, up to which a text is like those of the
-    training. fewest, longest: of its words.
+    that are a class of their own. pairs: neighbouring classes, with a space between. openings:
+    see `text.opening`. most_words, most_grams, most_pairs, most_opening: the shares of new ones,
+    see `Seen`, up to which a text is like those of the training. fewest, longest: of its words.
     """
 
     kind: ClassVar[str] = "wording"
@@ -174,14 +174,16 @@ class Wording:
     grams: tuple[str, ...]
     frequent: tuple[str, ...]
     pairs: tuple[str, ...]
+    openings: tuple[str, ...]
     most_words: float
     most_grams: float
     most_pairs: float
+    most_opening: float
     fewest: int
     longest: int
 
     def new(self, call: Call) -> str:
-        """A text in other words, of other parts, in another order, or of another length."""
+        """A text in other words, of other parts, in another order or form, or of another length."""
         value = call.at(self.path)
         if not isinstance(value, str) and EACH not in self.path:
             return ""
@@ -196,6 +198,8 @@ class Wording:
         ):
             if share > most:
                 return f"{shown(self.path)} has too many {what} that the training did not have"
+        if seen.opening > self.most_opening:
+            return f"{shown(self.path)} begins in a form that the training did not have"
         return ""
 
     def shares(self, call: Call) -> Seen:
@@ -203,10 +207,12 @@ class Wording:
         small = text.small_words_at(call, self.path)
         fresh = [self._novelty(word) for word in small - self._words]
         found = classes(text.words_at(call, self.path), self._frequent)
+        opening = text.opening(text.text_at(call, self.path) or "")
         return Seen(
             sum(new for new, _ in fresh) / (len(small) + 1),
             math.fsum(parts for _, parts in fresh) / (len(small) + 1),
             len(found - self._pairs) / (len(found) + 1),
+            opening_share(len(set(opening) - self._openings), len(opening)),
         )
 
     def check(self) -> None:
@@ -243,6 +249,10 @@ class Wording:
         return frozenset(self.pairs)
 
     @cached_property
+    def _openings(self) -> frozenset[str]:
+        return frozenset(self.openings)
+
+    @cached_property
     def _remembered(self) -> dict[str, tuple[int, float]]:
         return {}
 
@@ -250,12 +260,13 @@ class Wording:
 @dataclass(frozen=True)
 class Seen:
     """Shares of a text's different words, parts of words and pairs of neighbours that are new, each
-    a little less for a short text.
+    a little less for a short text; opening: see `opening_share`.
     """
 
     words: float
     grams: float
     pairs: float
+    opening: float
 
 
 def word_name(word: str) -> str:
@@ -267,6 +278,11 @@ def grams(name: str) -> frozenset[str]:
     """Three letters each; a space stands for the word's start and end."""
     padded = f" {name} "
     return frozenset(padded[start : start + 3] for start in range(len(padded) - 2))
+
+
+def opening_share(fresh: int, steps: int) -> float:
+    """How early an opening is new, 1.0 from its first step on; 0.0 where none of its steps is."""
+    return 1 - (steps - fresh) / text.STEPS if fresh else 0.0
 
 
 def classes(words: list[str], frequent: dict[str, str]) -> frozenset[str]:

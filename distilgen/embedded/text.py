@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from distilgen.embedded.call import EACH
@@ -19,7 +20,12 @@ MOST: Final = 8_000
 LONGEST: Final = 32
 """Characters of a word; what is longer counts as several."""
 
+STEPS: Final = 6
+"""Words, marks and spaces of a text's opening."""
+
 _WORDS = re.compile(rf"[^\W_]{{1,{LONGEST}}}|[^\w\s\ud800-\udfff]|_")
+_PIECES = re.compile(r"\w+|\s+|[^\w\s\ud800-\udfff]")
+_OPENING: Final = 96  # characters
 _SPACED = re.compile(r" ?[^\w\s\ud800-\udfff] ?")
 _DIGITS = str.maketrans("123456789", "0" * 9)
 _GRAMS = (3, 4, 5)
@@ -44,6 +50,27 @@ def spaced(text: str) -> tuple[str, ...]:
     """
     found = dict.fromkeys(_SPACED.findall(text[:MOST].replace("\t", " ")))
     return tuple("_" + mark for mark in found if len(mark) > 1)
+
+
+def opening(text: str) -> tuple[str, ...]:
+    """The form of a text's first `STEPS` pieces: of the first one, of the first two, and so on. A
+    number is 0, a word in capitals A, another one a; of white space there is one space; a mark is
+    itself. The end of a text is one more, a line break.
+    """
+    form = "".join(_form(found[0]) for found in islice(_PIECES.finditer(text[:_OPENING]), STEPS))
+    if len(text) <= _OPENING:
+        form = f"{form}\n"[:STEPS]
+    return tuple(form[:end] for end in range(1, len(form) + 1))
+
+
+def _form(piece: str) -> str:
+    if piece.isdigit():
+        return "0"
+    if piece.isspace():
+        return " "
+    if piece[0].isalnum() or piece[0] == "_":
+        return "A" if len(piece) > 1 and piece.isupper() else "a"
+    return piece
 
 
 @lru_cache(maxsize=20_000)

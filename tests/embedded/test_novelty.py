@@ -19,6 +19,7 @@ from distilgen.embedded.novelty import (
     Types,
     Wording,
     classes,
+    opening_share,
     type_name,
     types_at,
 )
@@ -32,9 +33,11 @@ WORDING = Wording(
     grams=(" re", "ref", "efu", "fun", "und", "nd "),
     frequent=("please",),
     pairs=(" a", "a a", "a please", "please ", "a 0", "0 please"),
+    openings=("a", "a ", "a a", "a a ", "a a a", "a a a\n", "a 0", "a 0 ", "a 0 a", "a 0 a\n"),
     most_words=0.4,
     most_grams=0.3,
     most_pairs=0.5,
+    most_opening=0.4,
     fewest=2,
     longest=6,
 )
@@ -72,10 +75,15 @@ WORDING = Wording(
                      id="a new one in a list"),
         pytest.param(WORDING, {"text": "A refund please"}, "", id="known words"),
         pytest.param(WORDING, {"text": "A 1234 please"}, "", id="another number"),
-        pytest.param(WORDING, {"text": "refunds please"}, "", id="a word of known parts"),
+        pytest.param(WORDING, {"text": "refunds a please"}, "", id="a word of known parts"),
         pytest.param(WORDING, {"text": "Wo ist mein Geld"}, "text has too many words",
                      id="another language"),
         pytest.param(WORDING, {"text": "Please please a a"}, "neighbouring", id="another order"),
+        pytest.param(WORDING, {"text": "REFUND a please"}, "text begins in a form that",
+                     id="another opening"),
+        pytest.param(WORDING, {"text": "refund please"}, "text begins in a form that",
+                     id="an early end"),
+        pytest.param(WORDING, {"text": "refund a\tplease a"}, "", id="an opening known for long"),
         pytest.param(WORDING, {"text": "refund"}, "text has 1 words", id="too short"),
         pytest.param(WORDING, {"text": ""}, "text has 0 words", id="empty"),
         pytest.param(WORDING, {"text": "refund " * 7}, "text has 7 words", id="too long"),
@@ -104,8 +112,17 @@ def test_other_parts_are_refused() -> None:
 
 def test_shares_of_what_is_new() -> None:
     seen = WORDING.shares(Call({"text": "refund refunded you"}))
-    # refunded, you; "nde", "ded", "ed " and all of " you "; "a " at the end
-    assert seen == Seen(words=2 / 4, grams=(3 / 8 + 1) / 4, pairs=1 / 4)
+    # refunded, you; "nde", "ded", "ed " and all of " you "; "a " at the end; all of "a a a"
+    assert seen == Seen(words=2 / 4, grams=(3 / 8 + 1) / 4, pairs=1 / 4, opening=0.0)
+
+
+@pytest.mark.parametrize(
+    ("fresh", "steps", "share"), [(0, 6, 0.0), (1, 6, 1 / 6), (6, 6, 1.0), (1, 2, 5 / 6)]
+)
+def test_an_opening_is_the_newer_the_earlier_it_differs(
+    fresh: int, steps: int, share: float
+) -> None:
+    assert opening_share(fresh, steps) == pytest.approx(share)
 
 
 def test_words_are_remembered() -> None:
@@ -155,6 +172,6 @@ def test_it_raises_nothing(value: Any) -> None:
             Range(path, 0, 1, whole=True),
             Length(path, 1, 2),
             Categories(path, ()),
-            Wording(path, (), (), (), (), 0.0, 0.0, 0.0, 0, 9),
+            Wording(path, (), (), (), (), (), 0.0, 0.0, 0.0, 0.0, 0, 9),
         ):
             assert isinstance(part.new(Call({"a": value})), str)

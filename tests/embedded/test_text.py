@@ -78,3 +78,20 @@ def test_a_mark_with_a_space_is_no_word_and_no_neighbour() -> None:
     call = Call({"one": "a: b", "other": "a : b"})
     one, other = (set(text.pairs_at(call, (name,))) for name in ("one", "other"))
     assert one ^ other == {"_: ", "_ : "}
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        ("max_size : int, optional", "a : a,"),
+        ("SYSTEM: the X", "A: a a"),
+        ("X  2", "a 0\n"),
+        ("12.5\n€", "0.0 €\n"),
+        ("**a", "**a\n"),
+        ("\ud800a", "a\n"),
+        ("", "\n"),
+        ("x" * 1000, "a"),
+    ],
+)
+def test_how_a_text_begins(value: str, form: str) -> None:
+    assert text.opening(value) == tuple(form[:end] for end in range(1, len(form) + 1))

@@ -19,6 +19,7 @@ from distilgen.embedded.novelty import (
     Wording,
     classes,
     grams,
+    opening_share,
     types_at,
     word_name,
 )
@@ -63,7 +64,7 @@ def gate(
             worded.append((path, [_text(call, path) for call in calls]))
     known = [_Known(path, texts) for path, texts in worded]
     limits = _limits([item.scores() for item in known])
-    parts += [item.wording(*limit) for item, limit in zip(known, limits, strict=True)]
+    parts += [item.wording(limit) for item, limit in zip(known, limits, strict=True)]
     return Novelty(parameters, tuple(parts))
 
 
@@ -119,13 +120,22 @@ def _each(call: Call, path: Path) -> list[object]:
 class _Text(NamedTuple):
     words: list[str]
     names: frozenset[str]
+    opening: tuple[str, ...]
 
 
 def _text(call: Call, path: Path) -> _Text | None:
-    if text.text_at(call, path) is None:
+    value = text.text_at(call, path)
+    if value is None:
         return None
     names = frozenset(map(word_name, text.small_words_at(call, path)))
-    return _Text(text.words_at(call, path), names)
+    return _Text(text.words_at(call, path), names, text.opening(value))
+
+
+class _Scores(NamedTuple):
+    words: float
+    grams: float
+    pairs: float
+    opening: float
 
 
 class _Known:
@@ -144,12 +154,13 @@ class _Known:
         self.words = _Folded(texts, lambda item: item.names)
         self.grams = _Folded(texts, lambda item: frozenset().union(*map(grams, item.names)))
         self.pairs = _Folded(texts, lambda item: classes(item.words, self.frequent))
+        self.openings = _Folded(texts, lambda item: item.opening)
 
-    def scores(self) -> list[tuple[float, float, float]]:
+    def scores(self) -> list[_Scores]:
         """Of each call, what is new of the text for one who knows the other folds."""
         return [self._scores(place, item) for place, item in enumerate(self.texts)]
 
-    def wording(self, words: float, parts: float, pairs: float) -> Wording:
+    def wording(self, most: _Scores) -> Wording:
         """The gate's part for these texts, with the shares of new names that are usual."""
         return Wording(
             self.path,
@@ -157,22 +168,22 @@ class _Known:
             self.grams.kept(),
             tuple(sorted(self.frequent)),
             self.pairs.kept(),
-            words,
-            parts,
-            pairs,
+            self.openings.kept(),
+            *most,
             *_bounds(self.counts),
         )
 
-    def _scores(self, place: int, item: _Text | None) -> tuple[float, float, float]:
+    def _scores(self, place: int, item: _Text | None) -> _Scores:
         if item is None:
-            return 0.0, 0.0, 0.0
+            return _Scores(0.0, 0.0, 0.0, 0.0)
         fresh = self.words.fresh(place, item.names)
         shares = [len(self.grams.fresh(place, parts)) / len(parts) for parts in map(grams, fresh)]
         found = classes(item.words, self.frequent)
-        return (
+        return _Scores(
             len(fresh) / (len(item.names) + 1),
             math.fsum(shares) / (len(item.names) + 1),
             len(self.pairs.fresh(place, found)) / (len(found) + 1),
+            opening_share(len(self.openings.fresh(place, item.opening)), len(item.opening)),
         )
 
 
@@ -199,9 +210,7 @@ class _Folded:
         return tuple(sorted(name for name, _ in ranked[:_MOST]))
 
 
-def _limits(
-    scores: Sequence[Sequence[tuple[float, float, float]]],
-) -> list[tuple[float, float, float]]:
+def _limits(scores: Sequence[Sequence[_Scores]]) -> list[_Scores]:
     """Of each column, the scores up to which a call is usual: the same share of calls lies beyond
     each of them, and no more than `REFUSED` beyond any.
     """
@@ -210,7 +219,7 @@ def _limits(
     columns = [[sorted(kind) for kind in zip(*column, strict=True)] for column in scores]
     calls = len(scores[0])
     for beyond in range(int(REFUSED * calls), -1, -1):
-        limits = [tuple(kind[-1 - beyond] for kind in column) for column in columns]
+        limits = [_Scores(*(kind[-1 - beyond] for kind in column)) for column in columns]
         refused = sum(
             any(
                 score > most
@@ -221,4 +230,4 @@ def _limits(
         )
         if refused <= REFUSED * calls:
             break
-    return [(words, parts, pairs) for words, parts, pairs in limits]
+    return limits

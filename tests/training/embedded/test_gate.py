@@ -132,6 +132,44 @@ def test_names_that_are_always_new_are_no_news() -> None:
     assert made.refuses(Call({"text": "2026-11-03 ERROR timeout=30 host=db3 retry=1"}))
 
 
+def setting(draw: random.Random) -> dict[str, Any]:
+    """A name and a mark, and behind them words, marks and names in any order."""
+    name, other = ("".join(draw.choices("abcdefghijklm", k=6)) for _ in range(2))
+    rest = draw.choices([*ENGLISH, *".,;:()-", "7", "ASAP", other], k=draw.randint(4, 12))
+    return {"text": f"{name}{draw.choice([':', ' :'])} {' '.join(rest)}"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("faebac please : the log today", id="no mark"),
+        pytest.param("faebac - the : please , log", id="another mark"),
+        pytest.param("faebac:please , the log today", id="no space"),
+        pytest.param("ASAP : please the log today", id="in capitals"),
+        pytest.param(": faebac please the log today", id="the mark first"),
+    ],
+)
+def test_known_words_in_another_form_are_refused(text: str) -> None:
+    assert "begins in a form" in gate_of(setting).refuses(Call({"text": text}))
+
+
+def test_forms_of_the_training_pass() -> None:
+    made, draw = gate_of(setting), random.Random(8)
+    refused = [made.refuses(Call(setting(draw))) for _ in range(500)]
+    assert sum(map(bool, refused)) <= 15
+    assert made.refuses(Call({"text": "order\t: refund my card"})) == ""
+
+
+def test_texts_of_many_forms_may_have_another() -> None:
+    def note(draw: random.Random) -> dict[str, Any]:
+        words = draw.choices([*ENGLISH, ",", ".", "(", "-", "7", "12"], k=12)
+        return {"text": " ".join(words)}
+
+    made, draw = gate_of(note), random.Random(8)
+    refused = [made.refuses(Call(note(draw))) for _ in range(500)]
+    assert sum(map(bool, refused)) <= 15
+
+
 def test_the_same_rows_make_the_same_gate() -> None:
     assert gate_of(ticket) == GATE
 
