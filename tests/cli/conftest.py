@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from fine_tuning_server import FineTuningServer
 
 from distilgen import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 MODELS = '''\
@@ -106,6 +108,26 @@ def distilgen(
         "src/shop/mail.py": MAIL,
     })  # fmt: skip
     return runner
+
+
+@pytest.fixture
+def host() -> Iterator[FineTuningServer]:
+    """A host with OpenAI's fine-tuning API."""
+    with FineTuningServer() as server:
+        yield server
+
+
+@pytest.fixture
+def slept(host: FineTuningServer, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that commands made; the host's time goes on by them."""
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        host.now += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    return pauses
 
 
 @pytest.fixture

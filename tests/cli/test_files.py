@@ -12,7 +12,7 @@ from fine_tuning_server import ANY, FineTuningServer, busy
 from openai_server import Response, error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.cli.conftest import Cli, Ran
@@ -20,25 +20,6 @@ if TYPE_CHECKING:
     Run = Callable[..., Ran]
 
 ROWS = '{"messages":[]}\n' * 10
-
-
-@pytest.fixture
-def host() -> Iterator[FineTuningServer]:
-    with FineTuningServer() as server:
-        yield server
-
-
-@pytest.fixture
-def slept(host: FineTuningServer, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that commands made; the host's time goes on by them."""
-    pauses: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        host.now += seconds
-
-    monkeypatch.setattr(time, "sleep", sleep)
-    return pauses
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from fine_tuning_server import AZURE, NEBIUS, START, FineTuningServer, busy, clo
 from openai_server import Response, error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.cli.conftest import Cli, Ran
 
@@ -32,25 +32,6 @@ def rows(count: int = 10, answer: str = "yes") -> str:
         ]}) + "\n"
         for number in range(count)
     )  # fmt: skip
-
-
-@pytest.fixture
-def host() -> Iterator[FineTuningServer]:
-    with FineTuningServer() as server:
-        yield server
-
-
-@pytest.fixture
-def slept(host: FineTuningServer, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that commands made; the host's time goes on by them."""
-    pauses: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        host.now += seconds
-
-    monkeypatch.setattr(time, "sleep", sleep)
-    return pauses
 
 
 @pytest.fixture
