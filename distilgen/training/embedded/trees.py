@@ -52,7 +52,8 @@ class ForestDesign:
             model = _forest(self._data(rows, kept), codes[rows], _FEWER, seed)
             shares = model.predict_proba(self._data(test, kept))
             if codes.ndim == 2:
-                for label, (classes, share) in enumerate(zip(model.classes_, shares, strict=True)):
+                each = zip(_listed(model.classes_), _listed(shares), strict=True)
+                for label, (classes, share) in enumerate(each):
                     scores[test, label] = share @ (classes * 2.0 - 1)
             else:
                 scores[np.ix_(test, model.classes_.astype(int))] = shares * 2 - 1
@@ -69,7 +70,7 @@ class ForestDesign:
         model = _forest(data, codes[rows], TREES, seed)
         measures = (*self._measured.measures, *(self._measured.words[place] for place in kept))
         if codes.ndim == 2:
-            nodes = _Nodes(lambda value: _marks(value, model.classes_), count)
+            nodes = _Nodes(lambda value: _marks(value, _listed(model.classes_)), count)
         else:
             nodes = _Nodes(
                 lambda value: _shares(value[0], model.classes_, count), 1 if count == 2 else count
@@ -127,8 +128,9 @@ def _forest(data: Any, codes: Any, trees: int, seed: int) -> Any:
         max_depth=_DEEPEST,
         random_state=seed,
     )
+    is_single = codes.ndim == 2 and codes.shape[1] == 1
     with silence.kept():
-        return model.fit(data, codes)
+        return model.fit(data, codes.ravel() if is_single else codes)
 
 
 class _Nodes:
@@ -182,6 +184,11 @@ def _shares(value: Any, classes: Any, count: int) -> tuple[float, ...]:
     for place, number in zip(classes, value / value.sum(), strict=True):
         shares[int(place)] = float(number)
     return tuple(share * 2 - 1 for share in (shares[1:] if count == 2 else shares))
+
+
+def _listed(found: Any) -> list[Any]:
+    """What scikit-learn has for each label; of one label alone, it has no list."""
+    return found if isinstance(found, list) else [found]
 
 
 def _marks(value: Any, classes: Any) -> tuple[float, ...]:

@@ -75,3 +75,21 @@ def test_what_is_no_list_of_labels(targets: list[Any]) -> None:
 def test_the_order_is_that_of_most_lists() -> None:
     lists = [["c", "a"]] * 5 + [["a", "b"]] * 5 + [["b", "a"]] * 2 + [["z"]] * 2
     assert labels.ordered(lists) == ("c", "a", "b")
+
+
+@pytest.mark.parametrize("of", ["size", "text"])
+def test_one_label_that_lists_have_or_not(of: str) -> None:
+    chance = random.Random(5)
+    sizes = [chance.randint(0, 99) for _ in range(300)]
+    calls = [
+        Call({"size": size} if of == "size" else {"text": f"{chance.choice(FILL)} number {size}"})
+        for size in sizes
+    ]
+    targets = [["big"] if size >= 50 else [] for size in sizes]
+    predictor = fitted(calls, targets)
+    assert predictor is not None
+    assert predictor.values == ('"big"',)
+    if of == "size":
+        assert predictor.scorer.kind == "forest"
+        found = [predictor.predict(Call({"size": size})).value for size in (3, 48, 52, 97)]
+        assert found == [[], [], ["big"], ["big"]]
