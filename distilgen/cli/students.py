@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from distilgen.embedded.file import PREFIX, file_name
+from distilgen.embedded.names import PREFIX, file_name
 from distilgen.errors import UsageError
 
 if TYPE_CHECKING:

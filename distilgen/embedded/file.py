@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import array
 import dataclasses
-import hashlib
 import io
 import json
 import math
@@ -26,11 +25,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """Of the format. A file of another version is refused."""
-
-SUFFIX = ".student"
-
-PREFIX = "student:"
-"""What the names of embedded students begin with."""
 
 _DOCUMENT = "student.json"
 _TYPES = {"f": 4, "d": 8, "i": 4, "q": 8, "b": 1, "B": 1, "h": 2, "H": 2}
@@ -79,17 +73,6 @@ def parse(raw: bytes) -> Model:
         raise
     except Exception as error:  # a zip can be wrong in many ways, and so can what is in it
         raise StudentError(f"is no student, or damaged ({error})") from error
-
-
-def name_of(model: Model, raw: bytes) -> str:
-    """The name of a student, as `--model` and `distilgen.lock` have it: by function and content."""
-    qualname = model.function.rpartition(":")[2]
-    return f"{PREFIX}{qualname}:{hashlib.sha256(raw).hexdigest()[:12]}"
-
-
-def file_name(name: str) -> str:
-    """The name of a student's file, by its own."""
-    return name.removeprefix(PREFIX).replace(":", "-") + SUFFIX
 
 
 def _parsed(raw: bytes) -> Model:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from distilgen.agreement import Agreement
 from distilgen.dataset import reading
-from distilgen.embedded import file
 from distilgen.errors import DatasetError, LowConfidenceError, StudentError
 from distilgen.rows import answer_of, call_of, messages_of
 from distilgen.runtime.answers import WrongAnswerError, text_of
@@ -138,6 +137,8 @@ def hosted(contract: Contract, client: Any, model: str) -> Callable[[list[dict[s
 
 def embedded(contract: Contract, path: Path) -> Callable[[dict[str, Any]], Any]:
     """Asks the embedded student in a file. Raises StudentError."""
+    from distilgen.embedded import file  # noqa: PLC0415 - of few students
+
     model = file.load(path)
     if model.contract != contract.fingerprint:
         raise StudentError(f"{path}: was trained for another contract, {model.contract[:12]}")

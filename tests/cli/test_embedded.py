@@ -11,7 +11,7 @@ import pytest
 from openai_server import OpenAIServer, Response, completion
 
 from distilgen import lock
-from distilgen.embedded import file
+from distilgen.embedded import file, names
 from distilgen.rewrite import contracts_file
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def contract(distilgen: Cli) -> Contract:
 def keep(distilgen: Cli, model: Model, at: str = "2026-01-01T00:00:00Z") -> str:
     """Put a student where `train` does; its name."""
     raw = file.dump(model)
-    name = file.name_of(model, raw)
-    path = distilgen.folder / ".distilgen/students" / file.file_name(name)
+    name = names.name_of(model, raw)
+    path = distilgen.folder / ".distilgen/students" / names.file_name(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(raw)
     entry = lock.Model(model.function, model.contract, "student", "d", "j", at=at)
@@ -75,7 +75,7 @@ def test_it_answers_in_the_process_and_the_teacher_where_it_abstains(
     assert distilgen(*FALLBACK).code == 0
     sidecar = distilgen.read("src/shop/_mail_distil.py")
     assert f'model="{student}"' in sidecar
-    assert f'student="../../.distilgen/students/{file.file_name(student)}"' in sidecar
+    assert f'student="../../.distilgen/students/{names.file_name(student)}"' in sidecar
     assert distilgen("check").code == 0
 
     sure, unsure = answered(distilgen, "of 12 letters!"), answered(distilgen, "Bob, hello!")
@@ -114,7 +114,7 @@ def test_a_backup_is_asked_where_it_abstains(distilgen: Cli, student: str) -> No
         done = answered(distilgen, "Bob", **key)
         assert done.stdout == '{"to":"{\\"text\\":\\"Bob\\"}","urgent":true} True\n', done.stderr
         assert len(server.requests) == 1
-        file_of_it = distilgen.folder / ".distilgen/students" / file.file_name(student)
+        file_of_it = distilgen.folder / ".distilgen/students" / names.file_name(student)
         raw = file_of_it.read_bytes()
         file_of_it.unlink()
         done = answered(distilgen, "12", **key)
@@ -142,7 +142,7 @@ def test_alone_it_raises_where_it_abstains(distilgen: Cli, student: str) -> None
 
 def test_a_file_that_is_gone_or_damaged(distilgen: Cli, student: str) -> None:
     distilgen(*FALLBACK)
-    path = distilgen.folder / ".distilgen/students" / file.file_name(student)
+    path = distilgen.folder / ".distilgen/students" / names.file_name(student)
     raw = path.read_bytes()
     path.write_bytes(raw[: len(raw) // 2])
     done = answered(distilgen, "12 a")
@@ -186,7 +186,7 @@ def test_the_sidecar_that_names_another_contracts_student(
 ) -> None:
     distilgen(*FALLBACK)
     model = numbers(contract(distilgen))
-    path = distilgen.folder / ".distilgen/students" / file.file_name(student)
+    path = distilgen.folder / ".distilgen/students" / names.file_name(student)
     other = type(model)(**{**vars(model), "contract": "0" * 32})
     path.write_bytes(file.dump(other))
     done = answered(distilgen, "12 a")

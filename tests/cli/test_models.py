@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distilgen import lock
-from distilgen.embedded import file
+from distilgen.embedded import file, names
 from distilgen.rewrite import contracts_file
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def student(distilgen: Cli, numbers: Callable[[Contract], Model]) -> str:
     distilgen("instrument", "src")
     model = numbers(contracts_file.read(distilgen.folder / "src/shop/mail.py")["reply"])
     raw = file.dump(model)
-    name = file.name_of(model, raw)
-    path = distilgen.folder / ".distilgen/students" / file.file_name(name)
+    name = names.name_of(model, raw)
+    path = distilgen.folder / ".distilgen/students" / names.file_name(name)
     path.parent.mkdir(parents=True)
     path.write_bytes(raw)
     entry = lock.Model(
@@ -108,7 +108,7 @@ def test_the_command_of_show_works(distilgen: Cli, student: str) -> None:
 
 
 def test_remove(distilgen: Cli, student: str) -> None:
-    path = distilgen.folder / ".distilgen/students" / file.file_name(student)
+    path = distilgen.folder / ".distilgen/students" / names.file_name(student)
     distilgen("dispatch", "--mode", "fallback", "--model", student, "src")
     ran = distilgen("models", "remove", student)
     assert ran.code == 2

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from distilgen import lock
-from distilgen.embedded import file
+from distilgen.embedded import file, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,9 +63,9 @@ def test_a_student_from_records(distilgen: Cli, reply: Callable[[int], None]) ->
     subprocess.run([*git, "add", "."], check=True)
     added = subprocess.run([*git, "ls-files"], capture_output=True, encoding="utf-8", check=True)
     ours = {path for path in added.stdout.splitlines() if path.startswith(".distilgen")}
-    assert ours == {".distilgen/.gitignore", f".distilgen/students/{file.file_name(name)}"}
+    assert ours == {".distilgen/.gitignore", f".distilgen/students/{names.file_name(name)}"}
     shutil.rmtree(".git")
-    model = file.load(distilgen.folder / ".distilgen/students" / file.file_name(name))
+    model = file.load(distilgen.folder / ".distilgen/students" / names.file_name(name))
     found = model.answer({"text": "Maria please send another order soon thanks!"})
     assert found.value == {"to": "Maria", "urgent": True}
     assert f"--mode fallback --model {name}" in ran.err

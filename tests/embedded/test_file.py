@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilgen.embedded import file, predictor
+from distilgen.embedded import file, names, predictor
 from distilgen.embedded.call import Call
 from distilgen.embedded.closed import Closed, Sureness
 from distilgen.embedded.features import Choices
@@ -82,10 +82,10 @@ def test_nothing_but_what_is_listed_is_in_it() -> None:
 
 def test_names_tell_function_and_content() -> None:
     raw = file.dump(STUDENT)
-    name = file.name_of(STUDENT, raw)
+    name = names.name_of(STUDENT, raw)
     assert name.startswith("student:Shop.reply:")
-    assert file.name_of(STUDENT, raw + b"x") != name
-    assert file.file_name(name) == name.removeprefix("student:").replace(":", "-") + ".student"
+    assert names.name_of(STUDENT, raw + b"x") != name
+    assert names.file_name(name) == name.removeprefix("student:").replace(":", "-") + ".student"
 
 
 def test_what_is_no_plain_data_is_not_written() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from distilgen import __version__
-from distilgen.embedded import file
+from distilgen.embedded import file, names
 from distilgen.errors import TrainingError
 from distilgen.rewrite.replace import digest, digest_of, replace_file
 from distilgen.training.embedded import report, rows, student
@@ -97,7 +97,7 @@ class StudentProvider:
         )
         return Trained(
             name,
-            self.students / file.file_name(name),
+            self.students / names.file_name(name),
             tuple(run["report"]),
             following,
             agreement=run["agreement"],
@@ -125,8 +125,8 @@ class StudentProvider:
                 memory=_Folder(self.runs / job.id),
             )
         raw = file.dump(made.model)
-        name = file.name_of(made.model, raw)
-        replace_file(self.students / file.file_name(name), raw)
+        name = names.name_of(made.model, raw)
+        replace_file(self.students / names.file_name(name), raw)
         agreement, coverage = report.measured(made)
         run = {
             "state": _SUCCEEDED,
@@ -152,7 +152,7 @@ class StudentProvider:
         return "student-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
     def _is_there(self, run: dict[str, Any]) -> bool:
-        return bool(digest(self.students / file.file_name(run["model"])) == run["sha256"])
+        return bool(digest(self.students / names.file_name(run["model"])) == run["sha256"])
 
     def _run(self, name: str) -> dict[str, Any]:
         found = _Folder(self.runs / name).get("run")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from distilgen.embedded import file
+from distilgen.embedded import file, names
 from distilgen.errors import TrainingError
 from distilgen.training.embedded.provider import StudentProvider
 from distilgen.training.provider import Dataset, Job
@@ -65,7 +65,7 @@ def test_a_job_becomes_a_student(provider: StudentProvider, dataset: Dataset) ->
     assert made.name == done.model
     assert made.place is not None
     model = file.load(made.place)
-    assert file.name_of(model, made.place.read_bytes()) == made.name
+    assert names.name_of(model, made.place.read_bytes()) == made.name
     assert model.answer({"name": "n3", "topic": "bug"}).value == {"to": "n3", "team": "b"}
     assert made.report[0].startswith("field")
     assert any(line.startswith("Test: it answers 30 of 30 calls") for line in made.report)
